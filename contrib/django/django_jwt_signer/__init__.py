@@ -1,0 +1,1 @@
+"""JWT signer for Django: an application that only translates. The core is `jwt_signer_mw`."""
