@@ -1,0 +1,10 @@
+"""Settings: declared once, loaded, checked, frozen."""
+
+from __future__ import annotations
+
+from jwt_signer_mw.settings.declared import ClaimRules, KeysetSource, TokenSettings
+from jwt_signer_mw.settings.loading import parse_form
+from jwt_signer_mw.settings.services import ClientCertificate
+from jwt_signer_mw.settings.settings import Settings
+
+__all__ = ["ClaimRules", "ClientCertificate", "KeysetSource", "Settings", "TokenSettings", "parse_form"]

@@ -1,0 +1,297 @@
+"""The 153 parameters of the plugin, each declared once: 53 fields, of which the tokens share most."""
+
+# ruff: noqa: RUF009  (the functions that are called here declare fields)
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jwt_signer_mw.settings.declaring import Part, parameter, part, switch, text
+from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, PathList, Text, TextList, TextMap
+from jwt_signer_mw.settings.options import SuiteOptions
+from jwt_signer_mw.settings.services import Certificate
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.settings.services import ClientCertificate
+
+SIGNING_ALGORITHMS = (
+    *("RS256", "RS512", "PS256", "PS384", "PS512"),  # no RS384, as in Kong
+    *("ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"),
+)
+CONSUMER_FIELDS = ("id", "username", "custom_id")
+ONE_YEAR = 31_536_000  # seconds; no skew of clocks is longer
+ONE_HOUR = 3_600_000  # milliseconds; no request waits longer
+
+_TEXTS = TextList()
+_LEEWAY = Number(0, ONE_YEAR)
+_PERIOD = Number(0, 10 * ONE_YEAR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRules(Part):
+    """What is asked of a set of claims: of a JWT's, or of an introspection result's. Times in seconds."""
+
+    verify_expiry: bool = switch("verify_{}_expiry", True, "Refuse what has expired.", since="<=3.4")
+    expiry_claim: tuple[str, ...] = parameter(
+        "{}_expiry_claim", CLAIM_PATH, ("exp",), "Path of the expiry claim.", since="3.12"
+    )
+    leeway: float = parameter(
+        "{}_leeway", _LEEWAY, 0, "Clock skew allowed in checks of time.", since="<=3.4", unit="seconds"
+    )
+    verify_notbefore: bool = switch(
+        "verify_{}_notbefore", False, "Refuse what is not valid yet.", since="3.12"
+    )
+    notbefore_claim: tuple[str, ...] = parameter(
+        "{}_notbefore_claim", CLAIM_PATH, ("nbf",), "Path of the not-before claim.", since="3.12"
+    )
+    verify_scopes: bool = switch(
+        "verify_{}_scopes", True, "Check the scopes, if any are required.", since="<=3.4"
+    )
+    scopes_claim: tuple[str, ...] = parameter(
+        "{}_scopes_claim", CLAIM_PATH, ("scope",), "Path of the scopes claim.", since="<=3.4"
+    )
+    scopes_required: tuple[str, ...] | None = parameter(
+        "{}_scopes_required",
+        _TEXTS,
+        None,
+        "Alternatives: one element must be met, with all its space-separated scopes.",
+        since="<=3.4",
+    )
+    verify_issuer: bool = switch(
+        "verify_{}_issuer", True, "Check the issuer, if a list is set.", since="3.12"
+    )
+    issuer_claim: tuple[str, ...] = parameter(
+        "{}_issuer_claim", CLAIM_PATH, ("iss",), "Path of the issuer claim.", since="3.12"
+    )
+    issuers_allowed: tuple[str, ...] | None = parameter(
+        "{}_issuers_allowed", _TEXTS, None, "Issuers that are accepted, compared exactly.", since="3.12"
+    )
+    verify_subject: bool = switch(
+        "verify_{}_subject", True, "Check the subject, if a list is set.", since="3.12"
+    )
+    subject_claim: tuple[str, ...] = parameter(
+        "{}_subject_claim", CLAIM_PATH, ("sub",), "Path of the subject claim.", since="3.12"
+    )
+    subjects_allowed: tuple[str, ...] | None = parameter(
+        "{}_subjects_allowed", _TEXTS, None, "Subjects that are accepted, compared exactly.", since="3.12"
+    )
+    verify_audience: bool = switch(
+        "verify_{}_audience", True, "Check the audience, if a list is set.", since="3.12"
+    )
+    audience_claim: tuple[str, ...] = parameter(
+        "{}_audience_claim", CLAIM_PATH, ("aud",), "Path of the audience claim.", since="3.12"
+    )
+    audiences_allowed: tuple[str, ...] | None = parameter(
+        "{}_audiences_allowed", _TEXTS, None, "Audiences of which one has to be named.", since="3.12"
+    )
+    required_claims: tuple[tuple[str, ...], ...] | None = parameter(
+        "{}_required_claims", PathList(), None, "Paths of claims that have to be present.", since="3.12"
+    )
+    optional_claims: tuple[tuple[str, ...], ...] | None = parameter(
+        "{}_optional_claims",
+        PathList(),
+        None,
+        "Paths of claims whose checks are skipped where the claim is absent.",
+        since="3.12",
+    )
+    consumer_claim: tuple[str, ...] | None = parameter(
+        "{}_consumer_claim", CLAIM_PATH, None, "Path of the claim that names the consumer.", since="<=3.4"
+    )
+    consumer_by: tuple[str, ...] = parameter(
+        "{}_consumer_by",
+        TextList(Text(CONSUMER_FIELDS), unique=True),
+        ("username", "custom_id"),
+        "Fields of a consumer that are compared with the claim, in this order.",
+        since="<=3.4",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysetSource(Part):
+    """Where a key set comes from, and how to get in there."""
+
+    uri: str | None = text(
+        "{}", None, "URL of a key set; a `keyset` may also be a name.", since="<=3.4", null="default"
+    )
+    client_username: str | None = text(
+        "{}_client_username", None, "User name for HTTP Basic.", since="3.7", referenceable=True
+    )
+    client_password: str | None = text(
+        "{}_client_password", None, "Password for HTTP Basic.", since="3.7", secret=True, referenceable=True
+    )
+    client_certificate: ClientCertificate | None = parameter(
+        "{}_client_certificate", Certificate(), None, "Client certificate for TLS.", since="3.7"
+    )
+    rotate_period: float = parameter(
+        "{}_rotate_period",
+        _PERIOD,
+        0,
+        "Time between two reloads or rotations; 0 for never.",
+        since="3.7",
+        unit="seconds",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSettings(Part):
+    """All about one of the two tokens; `name` is `access_token` or `channel_token`."""
+
+    request_header: str | None = text(
+        "{}_request_header",
+        "Authorization",
+        "Header that carries the token; null or empty switches the token off.",
+        since="<=3.4",
+        null="none",
+        blank=True,
+    )
+    optional: bool = switch("{}_optional", False, "Let a request without this token pass.", since="<=3.4")
+    verify_signature: bool = switch(
+        "verify_{}_signature", True, "Check the signature of a JWT.", since="<=3.4"
+    )
+    jwks: KeysetSource = part(KeysetSource, "{}_jwks_uri")
+    endpoints_ssl_verify: bool = switch(
+        "{}_endpoints_ssl_verify", True, "Check the TLS certificates of endpoints.", since="3.13"
+    )
+    claims: ClaimRules = part(ClaimRules, "{}")
+    enable_introspection: bool = switch(
+        "enable_{}_introspection", True, "Introspect opaque tokens.", since="<=3.4"
+    )
+    introspection_endpoint: str | None = text(
+        "{}_introspection_endpoint", None, "URL of the introspection endpoint (RFC 7662).", since="<=3.4"
+    )
+    introspection_authorization: str | None = text(
+        "{}_introspection_authorization",
+        None,
+        "Value of the Authorization header of introspection requests.",
+        since="<=3.4",
+        secret=True,
+        referenceable=True,
+    )
+    introspection_body_args: str | None = text(
+        "{}_introspection_body_args",
+        None,
+        "More form arguments of introspection requests, URL-encoded.",
+        since="<=3.4",
+        secret=True,
+        referenceable=True,
+    )
+    introspection_hint: str | None = text(
+        "{}_introspection_hint",
+        "access_token",
+        "Value of `token_type_hint`; null or empty sends none.",
+        since="<=3.4",
+        null="none",
+        blank=True,
+    )
+    introspection_timeout: float | None = parameter(
+        "{}_introspection_timeout",
+        Number(0, ONE_HOUR, above=True),
+        None,
+        "Time limit of one introspection request; null means `http_timeout`.",
+        since="<=3.4",
+        unit="milliseconds",
+    )
+    cache_introspection: bool = switch(
+        "cache_{}_introspection", True, "Remember introspection results.", since="<=3.4"
+    )
+    trust_introspection: bool = switch(
+        "trust_{}_introspection",
+        True,
+        "Spare an introspected payload the checks of a JWT's claims.",
+        since="<=3.4",
+    )
+    introspection_jwt_claim: tuple[str, ...] | None = parameter(
+        "{}_introspection_jwt_claim",
+        CLAIM_PATH,
+        None,
+        "Path of a JWT inside the introspection result that takes its place.",
+        since="<=3.4",
+    )
+    introspection: ClaimRules = part(ClaimRules, "{}_introspection")
+    signing: bool = switch("{}_signing", True, "Sign a new token.", since="3.12")
+    signing_algorithm: str = parameter(
+        "{}_signing_algorithm",
+        Text(SIGNING_ALGORITHMS),
+        "RS256",
+        "Algorithm of the new token.",
+        since="<=3.4",
+    )
+    issuer: str = text("{}_issuer", "kong", "Issuer (`iss`) of the new token.", since="<=3.4")
+    keyset: KeysetSource = part(KeysetSource, "{}_keyset", uri="kong")
+    upstream_leeway: float = parameter(
+        "{}_upstream_leeway",
+        Number(-ONE_YEAR, ONE_YEAR),
+        0,
+        "Added to the expiry of the new token; may be negative.",
+        since="<=3.4",
+        unit="seconds",
+    )
+    upstream_header: str | None = text(
+        "{}_upstream_header",
+        "Authorization:Bearer",
+        "Header for the new token, as `Name` or `Name:Type`; null or empty signs none.",
+        since="<=3.4",
+        null="none",
+        blank=True,
+    )
+    original_upstream_header: str | None = text(
+        "original_{}_upstream_header",
+        None,
+        "Header for the token as it came in, as `Name` or `Name:Type`.",
+        since="3.7",
+        blank=True,
+    )
+    add_claims: tuple[tuple[str, str], ...] = parameter(
+        "add_{}_claims",
+        TextMap(),
+        (),
+        "Claims to add where absent; JSON text is decoded.",
+        since="3.7",
+        null="default",
+    )
+    set_claims: tuple[tuple[str, str], ...] = parameter(
+        "set_{}_claims", TextMap(), (), "Claims to set; JSON text is decoded.", since="3.7", null="default"
+    )
+    remove_claims: tuple[str, ...] = parameter(
+        "remove_{}_claims",
+        TextList(may_be_empty=True),
+        (),
+        "Names of claims to leave out of the new token.",
+        since="3.7",
+        null="default",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters(SuiteOptions):
+    """Everything that can be set: the plugin's parameters here, the suite's own options above."""
+
+    realm: str | None = text(
+        "realm", None, "Realm of challenges; null means the request's host.", since="<=3.4", blank=True
+    )
+    enable_hs_signatures: bool = switch(
+        "enable_hs_signatures", False, "Accept HS256, HS384 and HS512 on incoming tokens.", since="<=3.4"
+    )
+    enable_instrumentation: bool = switch(
+        "enable_instrumentation", False, "Log one record per decision, at level CRITICAL.", since="<=3.4"
+    )
+    add_claims: tuple[tuple[str, str], ...] = parameter(
+        "add_claims",
+        TextMap(),
+        (),
+        "Claims to add to both new tokens where absent; JSON text is decoded.",
+        since="<=3.4",
+        null="default",
+    )
+    set_claims: tuple[tuple[str, str], ...] = parameter(
+        "set_claims",
+        TextMap(),
+        (),
+        "Claims to set in both new tokens; JSON text is decoded.",
+        since="<=3.4",
+        null="default",
+    )
+    access_token: TokenSettings = part(TokenSettings, "access_token")
+    channel_token: TokenSettings = part(
+        TokenSettings, "channel_token", request_header=None, upstream_header=None, introspection_hint=None
+    )

@@ -1,0 +1,33 @@
+"""What may be shown of a value: no secret, and of a service's URL no password."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.settings.declaring import Option
+
+HIDDEN = "***"
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#]*@)?(?P<rest>[^?#]*)(?P<query>[?#].*)?")
+
+
+def shown(option: Option, value: object) -> object:
+    """The plain value as it may be shown; of an object only the name of its type."""
+    if not isinstance(value, (str, list, dict, bool, int, float, type(None))):
+        return f"<{type(value).__name__}>"
+    if not option.declared.secret or value is None:
+        return value
+    if isinstance(value, list):
+        return [HIDDEN] * len(value)
+    return redact_url(str(value))
+
+
+def redact_url(value: str) -> str:
+    """A URL without user, password and query; text that is none is hidden as a whole."""
+    url = _URL.fullmatch(value)
+    if url is None:
+        return HIDDEN
+    user = f"{HIDDEN}@" if "@" in value else ""
+    return url["scheme"] + user + url["rest"] + (f"?{HIDDEN}" if url["query"] else "")

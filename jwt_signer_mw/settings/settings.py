@@ -1,0 +1,99 @@
+"""`Settings`: everything that can be set, loaded, checked and frozen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Self, cast
+
+from jwt_signer_mw.errors import ConfigurationError, Problem
+from jwt_signer_mw.settings.catalogue import problem
+from jwt_signer_mw.settings.declared import Parameters
+from jwt_signer_mw.settings.declaring import build
+from jwt_signer_mw.settings.kinds import describe
+from jwt_signer_mw.settings.loading import OPTIONS, read_values
+from jwt_signer_mw.settings.redaction import shown
+
+log = logging.getLogger("jwt_signer_mw.settings")
+
+_HELD = {name: (option, attrgetter(".".join(option.path))) for name, option in OPTIONS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Settings(Parameters):
+    """All parameters and options, checked; `warnings` are the weak ones among them.
+
+    `fingerprint` is a SHA-256 over all values, secrets included: a change of policy changes it.
+    """
+
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    fingerprint: str = field(default="", init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", _fingerprint(self.flat()))
+
+    @classmethod
+    def load(
+        cls,
+        mapping: Mapping[str, Any] | Settings | None = None,
+        environ: Mapping[str, str] | None = None,
+        **keywords: Any,
+    ) -> Settings:
+        """Settings from flat names; keywords win over the mapping, which wins over the environment.
+
+        Settings are returned as they are. Raises `ConfigurationError` with all problems at once;
+        without an error, warnings are logged.
+        """
+        if isinstance(mapping, Settings) and not keywords:
+            return mapping
+        vault = os.environ if environ is None else environ
+        values, problems = read_values({**_given(mapping), **keywords}, environ or {}, vault)
+        return cls._checked(values, problems)
+
+    @classmethod
+    def _checked(cls, values: Mapping[str, Any], problems: list[Problem]) -> Self:
+        settings = cast("Self", build(cls, "", values, {}))
+        if any(found.level == "error" for found in problems):
+            raise ConfigurationError(problems)
+        for found in problems:
+            log.warning("%s %s: %s %s", found.id, found.option, found.text, found.hint)
+        object.__setattr__(settings, "warnings", tuple(problems))
+        return settings
+
+    def flat(self, *, redact: bool = False) -> dict[str, Any]:
+        """Every flat name with its value, plain: `Settings.load` takes it back, secrets included."""
+        values = {name: option.plain(read(self)) for name, (option, read) in _HELD.items()}
+        if redact:
+            return {name: shown(OPTIONS[name], value) for name, value in values.items()}
+        return values
+
+    def __repr__(self) -> str:
+        given = ", ".join(
+            f"{name}={value!r}"
+            for name, value in self.flat(redact=True).items()
+            if value != OPTIONS[name].plain(OPTIONS[name].default)
+        )
+        return f"Settings({given})"
+
+
+def _given(mapping: object) -> Mapping[str, Any]:
+    if isinstance(mapping, Settings):
+        return mapping.flat()
+    if not isinstance(mapping, Mapping | None):
+        text = f"Settings must be a mapping, not {describe(mapping)}."
+        raise ConfigurationError([problem("settings.E002", "", text)])
+    return mapping or {}
+
+
+def _fingerprint(flat: Mapping[str, Any]) -> str:
+    canonical = json.dumps(flat, sort_keys=True, default=_type_name)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _type_name(service: object) -> str:
+    return f"{type(service).__module__}.{type(service).__qualname__}"
