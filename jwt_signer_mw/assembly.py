@@ -1,0 +1,94 @@
+"""From settings and services to a pipeline: the one place where the parts are put together."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from jwt_signer_mw.caches import open_cache
+from jwt_signer_mw.clock import Clock
+from jwt_signer_mw.errors import ConfigurationError, Problem
+from jwt_signer_mw.flows.administration import Administration
+from jwt_signer_mw.flows.consumers import NO_CONSUMERS, CalledConsumers, ListedConsumers
+from jwt_signer_mw.flows.keys import Keyring
+from jwt_signer_mw.flows.pipeline import Pipeline
+from jwt_signer_mw.keysets.store import open_store
+from jwt_signer_mw.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from jwt_signer_mw.caches import SharedCache
+    from jwt_signer_mw.events import Observer
+    from jwt_signer_mw.flows.consumers import Consumers
+    from jwt_signer_mw.keysets.store import KeysetStore
+
+
+class Services(TypedDict, total=False):
+    """Keyword arguments of the middlewares that replace a real part."""
+
+    keyset_store: KeysetStore | None
+    cache: SharedCache | None
+    consumers: Any  # whatever `consumers` of the settings may be, or an object with `find`
+    transport: Any  # `drivers.transport.Transport`, or its asynchronous twin
+    clock: Callable[[], float] | None  # seconds since the epoch; drives every decision about time
+    observers: Sequence[Observer]  # hear every decision
+
+
+class Assembly:
+    """The parts of one middleware: `pipeline`, `keyring`, `administration`."""
+
+    def __init__(
+        self, settings: Settings | Mapping[str, Any] | None = None, **services: Unpack[Services]
+    ) -> None:
+        """Services left out come from the settings, and these from the environment where they are silent.
+
+        Raises `ConfigurationError`.
+        """
+        if not isinstance(settings, Settings):
+            settings = Settings.load(settings or {}, environ=os.environ)
+        self.settings = settings
+        self.clock = Clock.of(services.get("clock"))
+        self.transport = services.get("transport")
+        store = _given(services.get("keyset_store"), settings.keyset_store)
+        cache = _given(services.get("cache"), settings.cache)
+        consumers = _given(services.get("consumers"), settings.consumers)
+        if store is None or isinstance(store, str):
+            store = open_store(store, encryption_keys=settings.keyset_encryption_keys or ())
+        if isinstance(cache, str):
+            cache = open_cache(cache, size=settings.introspection_cache_size, clock=self.clock)
+        self.keyring = Keyring(settings, store, self.clock)
+        self.pipeline = Pipeline(
+            settings,
+            self.keyring,
+            cache,
+            open_consumers(consumers),
+            self.clock,
+            services.get("observers", ()),
+        )
+        self.administration = Administration(self.keyring, settings, self.clock)
+
+
+def open_consumers(consumers: Any) -> Consumers:
+    """From a value of `consumers`: a list, a callable, its dotted path, or an object with `find`."""
+    if consumers is None:
+        return NO_CONSUMERS
+    if isinstance(consumers, str):
+        consumers = _imported("consumers", consumers)
+    if hasattr(consumers, "find"):
+        return consumers  # type: ignore[no-any-return]
+    return CalledConsumers(consumers) if callable(consumers) else ListedConsumers(consumers)
+
+
+def _imported(option: str, path: str) -> Any:
+    module, _, name = path.replace(":", ".").rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        text = f"{path!r} can't be imported: {error}"
+        raise ConfigurationError([Problem("settings.E090", "error", option, text)]) from None
+
+
+def _given(service: Any, setting: Any) -> Any:
+    return setting if service is None else service

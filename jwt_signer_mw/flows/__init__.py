@@ -1,0 +1,1 @@
+"""What happens to a request, told without doing any I/O. Begin with `pipeline`."""

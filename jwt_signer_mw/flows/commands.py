@@ -1,0 +1,80 @@
+"""What a flow may ask for.
+
+The rules of this house:
+1. A flow performs no I/O, sleeps for nothing, takes no lock, and reads only the clock it is given.
+2. Whatever may block is a command: fetches, the key set store, the shared cache, consumer
+   look-ups, key generation and signing with a slow algorithm.
+3. Commands are frozen and hashable; merging equal ones in flight is the driver's work (`Once`).
+4. Drivers translate the errors of libraries into the suite's own before they throw them in.
+5. One flow object per request, never shared between threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Exchange(NamedTuple):
+    """One HTTP request that a flow wants made. `timeout` in seconds, for the whole exchange."""
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    basic: tuple[str, str] | None = None  # user name and password
+    certificate: tuple[str, str] | None = None  # paths of certificate and key, PEM
+    verify: bool = True  # of the server's certificate
+    timeout: float = 5.0
+    max_bytes: int = 1 << 20  # of the body, after decompression
+
+    def __repr__(self) -> str:
+        return f"Exchange({self.method} {self.url})"  # headers, body and password may hold secrets
+
+
+class Reply(NamedTuple):
+    """What came back: any status, never a redirect that was followed."""
+
+    status: int
+    headers: dict[str, str]  # names in lower case
+    body: bytes
+
+
+class Fetch(NamedTuple):
+    """Make the exchange. Throws `TransportError`."""
+
+    exchange: Exchange
+
+
+class Call(NamedTuple):
+    """Run a function that may block or burn the processor; an asynchronous driver uses a thread."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+class Once(NamedTuple):
+    """Run the flow, but only once at a time per key: who comes meanwhile waits and shares the outcome."""
+
+    key: Hashable
+    flow: Callable[[], Generator[Any, Any, Any]]
+
+
+Command: TypeAlias = Fetch | Call | Once
+Flow: TypeAlias = Generator[Command, Any, T]
+
+
+def fetch(exchange: Exchange) -> Flow[Reply]:
+    return cast("Reply", (yield Fetch(exchange)))
+
+
+def call(function: Callable[P, T], *arguments: P.args, **_: P.kwargs) -> Flow[T]:
+    """Positional arguments only: a command has to be hashable."""
+    return cast("T", (yield Call(function, arguments)))
+
+
+def once(key: Hashable, flow: Callable[[], Flow[T]]) -> Flow[T]:
+    return cast("T", (yield Once(key, flow)))

@@ -1,0 +1,168 @@
+"""RFC 7662: asking the provider about an opaque token."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
+
+from jwt_signer_mw.errors import (
+    IntrospectionDisabled,
+    IntrospectionNotConfigured,
+    IntrospectionRefused,
+    ProviderUnavailable,
+    StoreError,
+    TokenInactive,
+    TransportError,
+)
+from jwt_signer_mw.events import log
+from jwt_signer_mw.flows.commands import Exchange, Flow, Reply, call, fetch, once
+from jwt_signer_mw.tokens.claims import is_date
+from jwt_signer_mw.wire import Malformed, parse_object
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.caches import SharedCache
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.settings import Settings, TokenSettings
+
+ATTEMPTS = 2  # documented: a failed introspection is tried once more
+INACTIVE_TTL = 5.0  # seconds: a provider may issue this very token any moment
+OK = 200
+SERVER_ERRORS = 500
+
+
+class Introspected(NamedTuple):
+    """A good answer. `until`: seconds since the epoch at which the provider has to be asked again."""
+
+    claims: dict[str, Any]
+    body: bytes
+    until: float
+
+
+class Introspector:
+    """Introspects for one token's settings. Equal requests in flight are merged."""
+
+    def __init__(self, token: TokenSettings, settings: Settings, cache: SharedCache, clock: Clock) -> None:
+        self._token = token
+        self._cache = cache
+        self._caches = token.cache_introspection and settings.introspection_cache_size > 0
+        self._ttl = settings.introspection_cache_ttl
+        self._now = clock.now
+        milliseconds = token.introspection_timeout or settings.http_timeout
+        headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
+        if token.introspection_authorization:
+            headers.append(("Authorization", token.introspection_authorization))
+        self._request = Exchange(
+            token.introspection_endpoint or "",
+            "POST",
+            tuple(headers),
+            verify=token.endpoints_ssl_verify,
+            timeout=milliseconds / 1000,
+            max_bytes=settings.max_response_bytes,
+        )
+        # Results of one endpoint, asked with one set of credentials, are never another's.
+        asked = (*self._request, token.introspection_body_args, token.introspection_hint)
+        self._scope = hashlib.sha256(repr(asked).encode()).digest()
+
+    def introspect(self, token: str) -> Flow[Introspected]:
+        """The provider's answer. Raises a refusal, `ProviderUnavailable` after two failed attempts."""
+        self._require_configuration()
+        key = hashlib.sha256(self._scope + token.encode()).hexdigest()
+        answer = (yield from self._recall(key)) if self._caches else None
+        if answer is None:
+            answer = yield from once(("introspect", key), partial(self._ask, token, key))
+        until, body = answer
+        return Introspected(_read(body), body, until)
+
+    def _require_configuration(self) -> None:
+        name = self._token.name
+        if not self._token.enable_introspection:
+            raise IntrospectionDisabled("opaque token", option=f"enable_{name}_introspection")
+        if not self._token.introspection_endpoint:
+            raise IntrospectionNotConfigured("opaque token", option=f"{name}_introspection_endpoint")
+
+    def _ask(self, token: str, key: str) -> Flow[tuple[float, bytes]]:
+        if self._caches:  # whoever asked a moment ago may have left the answer
+            known = yield from self._recall(key)
+            if known is not None:
+                return known
+        reply = yield from self._exchange(token)
+        if reply.status != OK:
+            raise IntrospectionRefused(f"status {reply.status}", option=self._option("endpoint"))
+        now = self._now()
+        until = _useful_until(reply.body, now, self._ttl)
+        if self._caches and until > now:
+            yield from self._remember(key, reply.body, until, until - now)
+        return until, reply.body
+
+    def _exchange(self, token: str) -> Flow[Reply]:
+        fields = [("token", token)]
+        if self._token.introspection_hint is not None:
+            fields.append(("token_type_hint", self._token.introspection_hint))
+        body = urlencode(fields)
+        if self._token.introspection_body_args:
+            body += "&" + self._token.introspection_body_args
+        request = self._request._replace(body=body.encode())
+        failure = ""
+        for _ in range(ATTEMPTS):
+            try:
+                reply = yield from fetch(request)
+            except TransportError as error:
+                failure = error.detail
+                continue
+            if reply.status < SERVER_ERRORS:
+                return reply
+            failure = f"status {reply.status}"
+        raise ProviderUnavailable(f"introspection failed twice: {failure}", option=self._option("endpoint"))
+
+    def _recall(self, key: str) -> Flow[tuple[float, bytes] | None]:
+        try:
+            value = (yield from call(self._cache.get, key)) if self._cache.blocking else self._cache.get(key)
+        except StoreError as error:  # a cache that is down costs time, never an answer
+            log.warning("%s", error.detail)
+            return None
+        if value is None:
+            return None
+        until, _, body = value.partition(b" ")
+        return (float(until), body) if float(until) > self._now() else None
+
+    def _remember(self, key: str, body: bytes, until: float, seconds: float) -> Flow[None]:
+        value = b"%r %b" % (until, body)
+        try:
+            if self._cache.blocking:
+                yield from call(self._cache.put, key, value, seconds)
+            else:
+                self._cache.put(key, value, seconds)
+        except StoreError as error:
+            log.warning("%s", error.detail)
+
+    def _option(self, part: str) -> str:
+        return f"{self._token.name}_introspection_{part}"
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    """The claims of an active token (RFC 7662 section 2.2): `active` is exactly true."""
+    try:
+        claims = parse_object(body)
+    except Malformed as problem:
+        raise IntrospectionRefused(f"the answer is unusable: {problem}") from None
+    if claims.get("active") is not True:
+        raise TokenInactive("the provider says that it is not active")
+    if claims.get("token_type") == "refresh_token":
+        raise TokenInactive("a refresh token")  # RFC 7662 answers for every kind of token
+    return claims
+
+
+def _useful_until(body: bytes, now: float, ttl: float) -> float:
+    """When the answer has to be asked for again: never after its `exp`; `now` for one not to be kept."""
+    try:
+        claims = parse_object(body)
+    except Malformed:
+        return now
+    if claims.get("active") is False:
+        return now + min(ttl, INACTIVE_TTL)
+    if claims.get("active") is not True:
+        return now
+    expiry = claims.get("exp")
+    return min(now + ttl, expiry) if is_date(expiry) else now + ttl

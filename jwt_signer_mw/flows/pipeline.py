@@ -1,0 +1,276 @@
+"""The story of a request: its head comes in, a decision goes out.
+
+Both tokens are read before anything is removed; both are examined before anything is signed; and
+everything that is written replaces every spelling the client sent. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
+from jwt_signer_mw.events import ACCEPTED, EXEMPT, Decided, instrument, log, log_refusal
+from jwt_signer_mw.flows.commands import Flow, once
+from jwt_signer_mw.flows.examine import Examiner
+from jwt_signer_mw.flows.introspect import Introspector
+from jwt_signer_mw.flows.resign import Resigner
+from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, key_of
+from jwt_signer_mw.flows.verify import Verifier
+from jwt_signer_mw.messages import Decision, Forward, Identity, Incoming, Outcome, Rejection, TokenIdentity
+from jwt_signer_mw.request.exempt import ExemptPaths
+from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
+from jwt_signer_mw.request.responses import render
+from jwt_signer_mw.request.rewrite import Output, consumer_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jwt_signer_mw.caches import SharedCache
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.events import Observer
+    from jwt_signer_mw.flows.consumers import Consumers
+    from jwt_signer_mw.flows.examine import Examined
+    from jwt_signer_mw.flows.keys import Keyring
+    from jwt_signer_mw.messages import Consumer
+    from jwt_signer_mw.request.extract import Credential
+    from jwt_signer_mw.settings import Settings, TokenSettings
+
+
+class Lane(NamedTuple):
+    """What happens to one of the two tokens."""
+
+    examiner: Examiner
+    resigner: Resigner | None  # None: nothing is signed
+    upstream: Output | None
+    original: Output | None
+
+
+class Pipeline:
+    """Decides requests by one policy. Shared by all threads and tasks; holds no lock."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keyring: Keyring,
+        cache: SharedCache,
+        consumers: Consumers,
+        clock: Clock,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        tokens = (settings.access_token, settings.channel_token)
+        self.settings = settings
+        self.keyring = keyring
+        self.verdicts = VerdictCache(settings.verdict_cache_size, settings.verdict_cache_ttl, clock)
+        self.exempt = ExemptPaths(settings.exempt_paths or ())
+        self.observers = (*observers, *((instrument,) if settings.enable_instrumentation else ()))
+        self._ticks = clock.ticks
+        self._now = clock.now
+        self._epoch = keyring.epoch
+        self._shared: dict[tuple[Outcome | None, ...], tuple[Outcome | None, ...]] = {}
+        self._lanes = tuple(_lane(token, settings, keyring, cache, consumers, clock) for token in tokens)
+        readers = [lane.examiner.reader for lane in self._lanes]
+        self.reads = tuple(dict.fromkeys(reader.header for reader in readers if reader is not None))
+        self._header_of = tuple(
+            None if reader is None else self.reads.index(reader.header) for reader in readers
+        )
+        self.longest = settings.max_token_bytes * 2  # characters of a header value worth a look-up
+        outputs = [output for token in tokens for output in _outputs(token)]
+        self.managed = ManagedNames((*self.reads, *(output.name for output in outputs)))
+        self.writes = (*(output.name for output in outputs), *CONSUMER_HEADERS)
+
+    def recall(self, values: tuple[str | None, ...]) -> Forward | None:
+        """The fast road: what these header values (in the order of `reads`) got before, if it still holds."""
+        keyring = self.keyring
+        if keyring.epoch != self._epoch or self._ticks() >= keyring.due:
+            return None
+        for value in values:
+            if value is not None and len(value) > self.longest:
+                return None
+        key = key_of(values)
+        verdict = self.verdicts.get(key) if key is not None else None
+        return None if verdict is None else self._forward(verdict, values)
+
+    def decide(self, incoming: Incoming) -> Flow[Decision]:
+        """The whole way. Never raises: whatever goes wrong is a rejection."""
+        if self.exempt and incoming.path in self.exempt:
+            self._report(Decided(0, EXEMPT, incoming.method, incoming.path))
+            return Forward()
+        refusal: Refusal
+        try:
+            verdict, values, remembered = yield from self._decide(incoming)
+            forward = self._forward(verdict, values)
+        except Refusal as problem:
+            refusal = problem
+        except Unavailable as problem:
+            refusal = StoreUnavailable(problem.detail, retry_after=problem.retry_after)
+        except Exception as problem:  # noqa: BLE001  a client never sees a traceback
+            log.error("unexpected %s", type(problem).__name__, exc_info=_without_values(problem))
+            refusal = InternalError(type(problem).__name__)
+        else:
+            event = Decided(
+                0, ACCEPTED, incoming.method, incoming.path, remembered=remembered, identity=forward.identity
+            )
+            self._report(event)
+            return forward
+        return self._reject(refusal, incoming)
+
+    def accepted(self, method: str, path: str, forward: Forward) -> None:
+        """Tells the observers of a request that took the fast road."""
+        self._report(Decided(0, ACCEPTED, method, path, remembered=True, identity=forward.identity))
+
+    def _decide(self, incoming: Incoming) -> Flow[tuple[Verdict, tuple[str | None, ...], bool]]:
+        keyring = self.keyring
+        if self._ticks() >= keyring.due:
+            yield from keyring.maintain()
+        if keyring.epoch != self._epoch:
+            self._epoch = keyring.epoch
+            self.verdicts.clear()
+        values = self._values(incoming)
+        key = key_of(values) if values is not None and self.verdicts.enabled else None
+        if values is None or key is None:
+            verdict = yield from self._judge(incoming, None)
+            return verdict, values or self._first_values(incoming), False
+        known = self.verdicts.get(key)
+        if known is not None:
+            return known, values, True
+        verdict = yield from once((id(self), key), partial(self._judge, incoming, key))
+        return verdict, values, False
+
+    def _judge(self, incoming: Incoming, key: bytes | None) -> Flow[Verdict]:
+        """Examine both tokens, then sign, then write; raises the first refusal."""
+        if key is not None and (known := self.verdicts.get(key)) is not None:
+            return known  # somebody was faster
+        epoch = self.keyring.epoch
+        consumer: Consumer | None = None
+        examined: list[tuple[Credential, Examined] | None] = []
+        for lane in self._lanes:
+            credential = lane.examiner.read(incoming.headers)
+            if credential is None:
+                examined.append(None)
+                continue
+            result = yield from lane.examiner.examine(credential, consumer)
+            consumer = result.consumer
+            examined.append((credential, result))
+        verdict, remember = yield from self._write(incoming, examined, consumer)
+        if key is not None and remember and epoch == self.keyring.epoch and verdict.until > self._now():
+            self.verdicts.put(key, verdict)
+        return verdict
+
+    def _write(
+        self,
+        incoming: Incoming,
+        examined: list[tuple[Credential, Examined] | None],
+        consumer: Consumer | None,
+    ) -> Flow[tuple[Verdict, bool]]:
+        written: list[tuple[str, str]] = []
+        outcomes: list[Outcome | None] = []
+        until, remember = float("inf"), True
+        for lane, found in zip(self._lanes, examined, strict=True):
+            if found is None:
+                outcomes.append(None)
+                continue
+            credential, result = found
+            signed = None
+            if lane.resigner is not None and lane.upstream is not None:
+                token = yield from lane.resigner.resign(result)
+                signed = len(written)
+                written.append((lane.upstream.name, lane.upstream.value(token)))
+                until = min(until, lane.resigner.until(result))
+            if lane.original is not None:
+                written.append((lane.original.name, lane.original.value(credential.token)))
+            until, remember = min(until, result.until), remember and result.remember
+            outcomes.append(Outcome(result.source, self._payload_to_keep(lane, incoming, found), signed))
+        if consumer is not None:
+            written.extend(consumer_headers(consumer))
+        names, values = tuple(name for name, _ in written), tuple(value for _, value in written)
+        shared = self._share(tuple(outcomes))
+        return Verdict(until, 0.0, names, values, shared, consumer), remember
+
+    def _payload_to_keep(
+        self, lane: Lane, incoming: Incoming, found: tuple[Credential, Examined]
+    ) -> bytes | None:
+        """None where the client's header value holds the payload already: memory per entry counts."""
+        credential, result = found
+        reader = lane.examiner.reader
+        if result.source == "jwt" and reader is not None:
+            carrier = incoming.headers[reader.header][0]
+            if carrier.rpartition(" ")[2] == credential.token:
+                return None
+        return result.payload
+
+    def _share(self, outcomes: tuple[Outcome | None, ...]) -> tuple[Outcome | None, ...]:
+        """Outcomes of JWTs are alike: one tuple serves every entry."""
+        if any(outcome is not None and outcome.payload is not None for outcome in outcomes):
+            return outcomes
+        return self._shared.setdefault(outcomes, outcomes)
+
+    def _forward(self, verdict: Verdict, values: tuple[str | None, ...]) -> Forward:
+        _, _, names, written, outcomes, consumer = verdict
+        identities: list[TokenIdentity | None] = []
+        for outcome, header in zip(outcomes, self._header_of, strict=True):
+            if outcome is None or header is None:
+                identities.append(None)
+                continue
+            new = None if outcome.signed is None else written[outcome.signed]
+            identities.append(TokenIdentity(outcome.source, outcome.payload, values[header] or "", new))
+        return Forward(names, written, Identity(identities[0], identities[1], consumer))
+
+    def _values(self, incoming: Incoming) -> tuple[str | None, ...] | None:
+        """One value per header of `reads`, the scheme in its usual spelling; None if one is repeated."""
+        values: list[str | None] = []
+        for name in self.reads:
+            found = incoming.headers.get(name, ())
+            if len(found) > 1 or (found and len(found[0]) > self.longest):
+                return None
+            values.append(_usual_scheme(found[0]) if found else None)
+        return tuple(values)
+
+    def _first_values(self, incoming: Incoming) -> tuple[str | None, ...]:
+        return tuple(next(iter(incoming.headers.get(name, ())), None) for name in self.reads)
+
+    def _report(self, event: Decided) -> None:
+        for observer in self.observers:
+            observer(event)
+
+    def _reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
+        event = Decided(
+            refusal.status, refusal.code, incoming.method, incoming.path, refusal.option, refusal.detail
+        )
+        log_refusal(event)
+        self._report(event)
+        return render(refusal, self.settings.realm, incoming.host)
+
+
+def _lane(
+    token: TokenSettings,
+    settings: Settings,
+    keyring: Keyring,
+    cache: SharedCache,
+    consumers: Consumers,
+    clock: Clock,
+) -> Lane:
+    verifier = Verifier(token, keyring.verification(token), symmetric=settings.enable_hs_signatures)
+    introspector = Introspector(token, settings, cache, clock)
+    examiner = Examiner(token, verifier, introspector, consumers, clock, settings.max_token_bytes)
+    upstream = Output.of(token.upstream_header) if token.signing and token.upstream_header else None
+    original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
+    resigner = None if upstream is None else Resigner(token, settings, keyring.signing(token), clock)
+    return Lane(examiner, resigner, upstream, original)
+
+
+def _outputs(token: TokenSettings) -> list[Output]:
+    """Every output header that is named, switched on or not: a client's copy never passes."""
+    names = (token.upstream_header, token.original_upstream_header)
+    return [Output.of(name) for name in names if name]
+
+
+def _usual_scheme(value: str) -> str:
+    if value[:7].lower() == "bearer ":
+        return "Bearer " + value[7:]
+    return value
+
+
+def _without_values(problem: BaseException) -> BaseException:
+    """The traceback is for the log; the text of an unknown error might quote a token."""
+    return type("Hidden", (Exception,), {})(type(problem).__name__).with_traceback(problem.__traceback__)

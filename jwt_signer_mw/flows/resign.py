@@ -1,0 +1,100 @@
+"""The same claims, signed anew with our own key (behaviour section 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from jwt_signer_mw.errors import TokenExpired
+from jwt_signer_mw.flows.commands import call
+from jwt_signer_mw.tokens.claims import ClaimEdits, decode_values, read_date
+from jwt_signer_mw.wire import dump_json, encode_base64url
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.examine import Examined
+    from jwt_signer_mw.jose import Key
+    from jwt_signer_mw.settings import Settings, TokenSettings
+    from jwt_signer_mw.tokens.claims import Claims
+
+# An RSA signature takes about a millisecond, every other algorithm a twentieth of it.
+SLOW = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+
+
+class SigningSource(Protocol):
+    """Where the signing key is: `key` when it is at hand, else `ready` gets it or raises a refusal."""
+
+    @property
+    def key(self) -> Key | None: ...
+
+    def ready(self) -> Flow[Key]: ...
+
+    def used(self, expiry: float | None) -> None:
+        """Told of every token that is signed: its `exp` decides how long the key stays published."""
+
+
+class Resigner:
+    """Makes the new token of one token's settings (`{token}_signing` and what belongs to it)."""
+
+    def __init__(self, token: TokenSettings, settings: Settings, keys: SigningSource, clock: Clock) -> None:
+        self._algorithm = token.signing_algorithm
+        self._issuer = token.issuer
+        self._leeway = token.upstream_leeway
+        self._leeway_option = f"{token.name}_upstream_leeway"
+        self._edits = ClaimEdits(
+            decode_values((*settings.add_claims, *token.add_claims)),
+            decode_values((*settings.set_claims, *token.set_claims)),
+            tuple(token.remove_claims),
+        )
+        self._sets_expiry = any(name == "exp" for name, _ in self._edits.set)
+        self._keys = keys
+        self._now = clock.now
+        self._header: tuple[str, str] = ("", "")  # of the key that signed last: its kid, the encoded header
+
+    def resign(self, examined: Examined) -> Flow[str]:
+        """The new compact JWT. Raises a refusal; nothing that is not signed ever leaves here."""
+        key = self._keys.key or (yield from self._keys.ready())
+        claims = self._new_claims(examined)
+        signing_input = f"{self._encoded_header(key)}.{encode_base64url(dump_json(claims))}"
+        message = signing_input.encode("ascii")
+        if self._algorithm in SLOW:
+            signature = yield from call(key.sign, self._algorithm, message)
+        else:
+            signature = key.sign(self._algorithm, message)
+        self._keys.used(read_date(claims, ("exp",)))
+        return f"{signing_input}.{encode_base64url(signature)}"
+
+    def _new_claims(self, examined: Examined) -> Claims:
+        claims = dict(examined.claims)
+        claims.pop("original_iss", None)
+        issuer = claims.get("iss")
+        if issuer is not None:
+            claims["original_iss"] = issuer
+        claims["iss"] = self._issuer
+        expiry = read_date(claims, examined.expiry_claim)
+        if expiry is not None:
+            claims["exp"] = self._new_expiry(expiry)
+        self._edits.apply(claims)
+        return claims
+
+    def _new_expiry(self, expiry: float) -> float:
+        """Decision 28: a leeway below zero must not make a token that is past already."""
+        new = expiry + self._leeway
+        if self._leeway < 0 and not self._sets_expiry and new <= self._now():
+            raise TokenExpired("the new token would be expired already", option=self._leeway_option)
+        return new
+
+    def until(self, examined: Examined) -> float:
+        """When a token like this can't be made any more: see `_new_expiry`."""
+        expiry = read_date(examined.claims, examined.expiry_claim)
+        if expiry is None or self._leeway >= 0 or self._sets_expiry:
+            return examined.until
+        return min(examined.until, expiry + self._leeway)
+
+    def _encoded_header(self, key: Key) -> str:
+        """Decision 17: `alg`, `kid` and `typ`, and nothing of the client's."""
+        kid = key.kid or key.thumbprint
+        if self._header[0] != kid:
+            header = {"alg": self._algorithm, "kid": kid, "typ": "JWT"}
+            self._header = (kid, encode_base64url(dump_json(header)))
+        return self._header[1]

@@ -1,0 +1,54 @@
+"""The signature of a JWT against the provider's key set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jwt_signer_mw.errors import AlgorithmNotAllowed, JwksNotConfigured, KeyUnknown, SignatureInvalid
+from jwt_signer_mw.jose import SYMMETRIC
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.keys import Remote
+    from jwt_signer_mw.jose import KeySet
+    from jwt_signer_mw.settings import TokenSettings
+    from jwt_signer_mw.tokens.compact import Compact
+
+
+class Verifier:
+    """Checks signatures for one token's settings (`verify_{token}_signature`, `{token}_jwks_uri`)."""
+
+    def __init__(self, token: TokenSettings, keys: Remote | None, *, symmetric: bool) -> None:
+        self._option = f"{token.name}_jwks_uri"
+        self._keys = keys
+        self._symmetric = symmetric  # enable_hs_signatures
+
+    def verify(self, token: Compact) -> Flow[None]:
+        """Returns when the signature is good, else raises a refusal. Reloads the set once (decision 18)."""
+        if self._keys is None:
+            raise JwksNotConfigured("no key set to verify with", option=self._option)
+        if token.alg in SYMMETRIC and not self._symmetric:
+            raise AlgorithmNotAllowed(f"{token.alg} is switched off", option="enable_hs_signatures")
+        keys = self._keys.keys or (yield from self._keys.load())
+        if _is_signed_by(token, keys):
+            return
+        if (yield from self._keys.reload(token.kid)):
+            keys = self._keys.keys or keys
+            if _is_signed_by(token, keys):
+                return
+        shown = printable(token.kid)
+        if keys.candidates(token.alg, token.kid):
+            raise SignatureInvalid(f"alg {token.alg}, kid {shown}", option=self._option)
+        raise KeyUnknown(f"no key for alg {token.alg}, kid {shown}", option=self._option)
+
+
+def _is_signed_by(token: Compact, keys: KeySet) -> bool:
+    return any(
+        key.verify(token.alg, token.signing_input, token.signature)
+        for key in keys.candidates(token.alg, token.kid)
+    )
+
+
+def printable(text: str | None) -> str:
+    """Client text for a log: escaped, one line, at most 64 characters."""
+    return ascii(text if text is None else text[:64])

@@ -1,0 +1,1 @@
+"""The head of a request, in and out: pure functions over values."""

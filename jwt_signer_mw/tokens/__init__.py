@@ -1,0 +1,1 @@
+"""Tokens and claims: pure functions over values."""

@@ -1,0 +1,129 @@
+"""The WSGI adapter: translates an environ into a request's head, and a decision back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from jwt_signer_mw.assembly import Assembly, Services
+from jwt_signer_mw.drivers.blocking import BlockingDriver
+from jwt_signer_mw.drivers.transport import RequestsTransport
+from jwt_signer_mw.flows.administration import AdminRequest
+from jwt_signer_mw.messages import Forward, Incoming
+from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
+from jwt_signer_mw.request.responses import status_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from jwt_signer_mw.settings import Settings
+
+IDENTITY = "jwt_signer_mw.identity"
+MAX_ADMIN_BODY = 65536  # bytes
+
+
+class JWTSignerMiddleware:
+    """Checks the tokens of every request and re-signs them before `app` sees it.
+
+    `settings` is a mapping of plugin parameters and suite options, or a `Settings`; what it leaves
+    unset comes from `JWT_SIGNER_...` environment variables. Raises `ConfigurationError`.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        settings: Settings | Mapping[str, Any] | None = None,
+        **services: Unpack[Services],
+    ) -> None:
+        self.assembly = Assembly(settings, **services)
+        self.app = app
+        self.pipeline = self.assembly.pipeline
+        self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
+        self.driver.run(self.assembly.keyring.prepare())
+        self.admin = WSGIAdministration(self)
+        self._keys = tuple(environ_key(name) for name in self.pipeline.reads)
+        self._written = {name: environ_key(name) for name in self.pipeline.writes}
+        self._harmless: set[str] = set()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        pipeline = self.pipeline
+        forward = None
+        if not pipeline.exempt or decoded(environ.get("PATH_INFO", "")) not in pipeline.exempt:
+            forward = pipeline.recall(tuple([environ.get(key) for key in self._keys]))
+        if forward is None:
+            decision = self.driver.run(pipeline.decide(self._incoming(environ)))
+            if not isinstance(decision, Forward):
+                start_response(status_line(decision.status), list(decision.headers))
+                return [b"" if environ["REQUEST_METHOD"] == "HEAD" else decision.body]
+            forward = decision
+        elif pipeline.observers:
+            pipeline.accepted(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), forward)
+        return self.app(self._rewritten(environ, forward), start_response)
+
+    def _incoming(self, environ: WSGIEnvironment) -> Incoming:
+        pairs = zip(self.pipeline.reads, self._keys, strict=True)
+        return Incoming(
+            environ["REQUEST_METHOD"],
+            decoded(environ.get("PATH_INFO", "")),
+            environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
+            {name: (environ[key],) for name, key in pairs if key in environ},
+        )
+
+    def _rewritten(self, environ: WSGIEnvironment, forward: Forward) -> WSGIEnvironment:
+        """A copy (the caller's environ stays as it is) without the client's managed headers, with ours."""
+        environ = environ.copy()
+        harmless = self._harmless
+        for key in environ.keys() - harmless:
+            if key.startswith("HTTP_") and key[5:] in self.pipeline.managed:
+                del environ[key]
+            elif len(harmless) < MAX_REMEMBERED_NAMES:
+                harmless.add(key)
+        written = self._written
+        for name, value in zip(forward.names, forward.values, strict=True):
+            environ[written[name]] = value
+        environ[IDENTITY] = forward.identity
+        return environ
+
+
+class WSGIAdministration:
+    """The key set endpoints as a WSGI application: `middleware.admin`."""
+
+    def __init__(self, middleware: JWTSignerMiddleware) -> None:
+        self._middleware = middleware
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        answer = self._middleware.driver.run(
+            self._middleware.assembly.administration.answer(_admin_request(environ))
+        )
+        start_response(status_line(answer.status), list(answer.headers))
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
+
+
+def _admin_request(environ: WSGIEnvironment) -> AdminRequest:
+    names = ("authorization", "if-none-match", "content-type", "origin", "sec-fetch-site")
+    return AdminRequest(
+        environ["REQUEST_METHOD"],
+        decoded(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")),
+        environ.get("RAW_URI") or environ.get("REQUEST_URI"),
+        {name: environ[environ_key(name)] for name in names if environ_key(name) in environ},
+        _body(environ),
+    )
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if environ["REQUEST_METHOD"] != "POST" or not (length.isascii() and length.isdigit()):
+        return b""
+    return environ["wsgi.input"].read(min(int(length), MAX_ADMIN_BODY + 1))  # type: ignore[no-any-return]
+
+
+def environ_key(name: str) -> str:
+    """PEP 3333: `X-Token` is `HTTP_X_TOKEN`."""
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def decoded(path: str) -> str:
+    """PEP 3333 paths are bytes in latin-1 clothes; frameworks read them as UTF-8."""
+    return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
