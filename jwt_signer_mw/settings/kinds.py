@@ -56,17 +56,17 @@ def read_json(text: str) -> object:
 class Kind(Protocol):
     """What every kind of value can do."""
 
-    def read(self, value: object) -> Any:
-        """The value as settings hold it: immutable. Raises `Unreadable`."""
+    # The value as settings hold it: immutable. Raises `Unreadable`.
+    def read(self, value: object) -> Any: ...
 
-    def parse(self, text: str) -> object:
-        """Text of an environment variable or a form field, as something that `read` takes."""
+    # Text of an environment variable or a form field, as something that `read` takes.
+    def parse(self, text: str) -> object: ...
 
-    def plain(self, value: Any) -> object:
-        """The value as lists, dicts, text, numbers and None; `read` takes it back."""
+    # The value as lists, dicts, text, numbers and None; `read` takes it back.
+    def plain(self, value: Any) -> object: ...
 
-    def schema(self) -> Schema:
-        """JSON Schema of the plain value."""
+    # JSON Schema of the plain value.
+    def schema(self) -> Schema: ...
 
 
 class Plain:
@@ -178,7 +178,12 @@ class TextList(Plain):
         return schema | ({"uniqueItems": True} if self.unique else {})
 
 
-CLAIM_PATH = TextList()
+@dataclass(frozen=True)
+class ClaimPath(TextList):
+    """Names of claims, the outer one first. A dot in a name is part of the name."""
+
+
+CLAIM_PATH = ClaimPath()
 
 
 @dataclass(frozen=True)

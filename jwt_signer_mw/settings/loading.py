@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 PREFIX = "JWT_SIGNER_"
 OPTIONS: Mapping[str, Option] = {option.name: option for option in walk(Parameters)}
 
-# Variables that are no settings: the command's settings file, and what Kubernetes and Docker set
+# Variables that are no settings: the command's settings file, test runs, what Kubernetes and Docker set
 # in every container when a service happens to be called "jwt-signer".
 RESERVED = re.compile(
-    r"CONFIG|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?|NAME|ENV_\w+"
+    r"CONFIG | TEST_\w+ | NAME | ENV_\w+ | SERVICE_HOST | SERVICE_PORT(_\w+)?"
+    r"| PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?",
+    re.VERBOSE,
 )
 
 

@@ -18,6 +18,7 @@ from jwt_signer_mw.settings.declaring import build
 from jwt_signer_mw.settings.kinds import describe
 from jwt_signer_mw.settings.loading import OPTIONS, read_values
 from jwt_signer_mw.settings.redaction import shown
+from jwt_signer_mw.settings.rules import check
 
 log = logging.getLogger("jwt_signer_mw.settings")
 
@@ -58,6 +59,8 @@ class Settings(Parameters):
     @classmethod
     def _checked(cls, values: Mapping[str, Any], problems: list[Problem]) -> Self:
         settings = cast("Self", build(cls, "", values, {}))
+        unread = {found.option for found in problems}  # these hold their defaults meanwhile
+        problems += (found for found in check(settings) if found.option not in unread)
         if any(found.level == "error" for found in problems):
             raise ConfigurationError(problems)
         for found in problems:
