@@ -7,7 +7,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jwt_signer_mw.errors import Unavailable
+from jwt_signer_mw.errors import StoreError
 from jwt_signer_mw.flows.commands import Call, Fetch, Once
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class BlockingDriver:
             mine.error = error
             raise
         except BaseException:
-            mine.error = Unavailable("interrupted")
+            mine.error = StoreError("interrupted")
             raise
         finally:
             self._flights.pop(command.key, None)
