@@ -42,9 +42,16 @@ class Observer(Protocol):
 
 def log_refusal(event: Decided) -> None:
     """One line per refusal, level INFO (ERROR and WARNING for 500 and 503)."""
-    level = {500: logging.ERROR, 503: logging.WARNING}.get(event.status, logging.INFO)
-    if event.status and decisions.isEnabledFor(level):
-        decisions.log(level, "%s", _line(event), extra={"jwt_signer": _fields(event)})
+    if refusal_is_logged(event.status):
+        decisions.log(_level(event.status), "%s", _line(event), extra={"jwt_signer": _fields(event)})
+
+
+def refusal_is_logged(status: int) -> bool:
+    return decisions.isEnabledFor(_level(status))
+
+
+def _level(status: int) -> int:
+    return {500: logging.ERROR, 503: logging.WARNING}.get(status, logging.INFO)
 
 
 def instrument(event: Decided) -> None:

@@ -36,11 +36,13 @@ class Consumer(NamedTuple):
 class Outcome(NamedTuple):
     """What became of one token.
 
-    `payload` None: it is the second part of the JWT that the client sent. `signed` is the index of
-    the new token among the values that are written, or None.
+    `carrier` is the index of the client's header among those that are read. `payload` None: it is
+    the second part of the JWT there. `signed` is the index of the new token among the values that
+    are written, or None.
     """
 
     source: Source
+    carrier: int
     payload: bytes | None
     signed: int | None
 
@@ -70,12 +72,42 @@ class TokenIdentity:
         return f"TokenIdentity(source={self.source!r})"  # claims are personal, tokens are secret
 
 
-class Identity(NamedTuple):
-    """Who stands behind an accepted request."""
+class Identity:
+    """Who stands behind an accepted request. Its parts are made when asked for: most views never ask."""
 
-    access_token: TokenIdentity | None = None
-    channel_token: TokenIdentity | None = None
-    consumer: Consumer | None = None
+    __slots__ = ("_carriers", "_outcomes", "_written", "consumer")
+
+    def __init__(
+        self,
+        outcomes: tuple[Outcome | None, ...] = (None, None),
+        carriers: tuple[str | None, ...] = (),
+        written: tuple[str, ...] = (),
+        consumer: Consumer | None = None,
+    ) -> None:
+        self._outcomes = outcomes
+        self._carriers = carriers  # the client's header values
+        self._written = written  # the header values that go on
+        self.consumer = consumer
+
+    @property
+    def access_token(self) -> TokenIdentity | None:
+        return self._token(0)
+
+    @property
+    def channel_token(self) -> TokenIdentity | None:
+        return self._token(1)
+
+    def _token(self, index: int) -> TokenIdentity | None:
+        outcome = self._outcomes[index]
+        if outcome is None:
+            return None
+        carrier = self._carriers[outcome.carrier] or ""
+        new = None if outcome.signed is None else self._written[outcome.signed]
+        return TokenIdentity(outcome.source, outcome.payload, carrier, new)
+
+    def __repr__(self) -> str:
+        parts = (self.access_token, self.channel_token, self.consumer)
+        return "Identity(access_token={!r}, channel_token={!r}, consumer={!r})".format(*parts)
 
 
 NOBODY = Identity()

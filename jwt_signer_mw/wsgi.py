@@ -44,6 +44,7 @@ class JWTSignerMiddleware:
         self.admin = WSGIAdministration(self)
         self._keys = tuple(environ_key(name) for name in self.pipeline.reads)
         self._written = {name: environ_key(name) for name in self.pipeline.writes}
+        self._always_removed = frozenset((*self._keys, *self._written.values()))
         self._harmless: set[str] = set()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -75,7 +76,7 @@ class JWTSignerMiddleware:
         environ = environ.copy()
         harmless = self._harmless
         for key in environ.keys() - harmless:
-            if key.startswith("HTTP_") and key[5:] in self.pipeline.managed:
+            if key in self._always_removed or (key[:5] == "HTTP_" and key[5:] in self.pipeline.managed):
                 del environ[key]
             elif len(harmless) < MAX_REMEMBERED_NAMES:
                 harmless.add(key)

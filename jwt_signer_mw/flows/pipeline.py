@@ -10,14 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
-from jwt_signer_mw.events import ACCEPTED, EXEMPT, Decided, instrument, log, log_refusal
+from jwt_signer_mw.events import ACCEPTED, EXEMPT, Decided, instrument, log, log_refusal, refusal_is_logged
 from jwt_signer_mw.flows.commands import Flow, once
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspector
 from jwt_signer_mw.flows.resign import Resigner
 from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, key_of
 from jwt_signer_mw.flows.verify import Verifier
-from jwt_signer_mw.messages import Decision, Forward, Identity, Incoming, Outcome, Rejection, TokenIdentity
+from jwt_signer_mw.messages import Decision, Forward, Identity, Incoming, Outcome, Rejection
 from jwt_signer_mw.request.exempt import ExemptPaths
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
 from jwt_signer_mw.request.responses import render
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 class Lane(NamedTuple):
     """What happens to one of the two tokens."""
 
+    header: str  # that carries it, folded; empty: switched off
     examiner: Examiner
     resigner: Resigner | None  # None: nothing is signed
     upstream: Output | None
@@ -69,11 +70,7 @@ class Pipeline:
         self._epoch = keyring.epoch
         self._shared: dict[tuple[Outcome | None, ...], tuple[Outcome | None, ...]] = {}
         self._lanes = tuple(_lane(token, settings, keyring, cache, consumers, clock) for token in tokens)
-        readers = [lane.examiner.reader for lane in self._lanes]
-        self.reads = tuple(dict.fromkeys(reader.header for reader in readers if reader is not None))
-        self._header_of = tuple(
-            None if reader is None else self.reads.index(reader.header) for reader in readers
-        )
+        self.reads = tuple(dict.fromkeys(lane.header for lane in self._lanes if lane.header))
         self.longest = settings.max_token_bytes * 2  # characters of a header value worth a look-up
         outputs = [output for token in tokens for output in _outputs(token)]
         self.managed = ManagedNames((*self.reads, *(output.name for output in outputs)))
@@ -89,7 +86,7 @@ class Pipeline:
                 return None
         key = key_of(values)
         verdict = self.verdicts.get(key) if key is not None else None
-        return None if verdict is None else self._forward(verdict, values)
+        return None if verdict is None else forward_of(verdict, values)
 
     def decide(self, incoming: Incoming) -> Flow[Decision]:
         """The whole way. Never raises: whatever goes wrong is a rejection."""
@@ -99,7 +96,7 @@ class Pipeline:
         refusal: Refusal
         try:
             verdict, values, remembered = yield from self._decide(incoming)
-            forward = self._forward(verdict, values)
+            forward = forward_of(verdict, values)
         except Refusal as problem:
             refusal = problem
         except Unavailable as problem:
@@ -108,16 +105,14 @@ class Pipeline:
             log.error("unexpected %s", type(problem).__name__, exc_info=_without_values(problem))
             refusal = InternalError(type(problem).__name__)
         else:
-            event = Decided(
-                0, ACCEPTED, incoming.method, incoming.path, remembered=remembered, identity=forward.identity
-            )
-            self._report(event)
+            if self.observers:
+                self.accepted(incoming.method, incoming.path, forward, remembered=remembered)
             return forward
         return self._reject(refusal, incoming)
 
-    def accepted(self, method: str, path: str, forward: Forward) -> None:
-        """Tells the observers of a request that took the fast road."""
-        self._report(Decided(0, ACCEPTED, method, path, remembered=True, identity=forward.identity))
+    def accepted(self, method: str, path: str, forward: Forward, *, remembered: bool = True) -> None:
+        """Tells the observers of an accepted request; an adapter calls it for the fast road."""
+        self._report(Decided(0, ACCEPTED, method, path, remembered=remembered, identity=forward.identity))
 
     def _decide(self, incoming: Incoming) -> Flow[tuple[Verdict, tuple[str | None, ...], bool]]:
         keyring = self.keyring
@@ -180,23 +175,20 @@ class Pipeline:
             if lane.original is not None:
                 written.append((lane.original.name, lane.original.value(credential.token)))
             until, remember = min(until, result.until), remember and result.remember
-            outcomes.append(Outcome(result.source, self._payload_to_keep(lane, incoming, found), signed))
+            carrier = self.reads.index(lane.header)
+            payload = self._payload_to_keep(incoming.headers[lane.header][0], found)
+            outcomes.append(Outcome(result.source, carrier, payload, signed))
         if consumer is not None:
             written.extend(consumer_headers(consumer))
         names, values = tuple(name for name, _ in written), tuple(value for _, value in written)
         shared = self._share(tuple(outcomes))
         return Verdict(until, 0.0, names, values, shared, consumer), remember
 
-    def _payload_to_keep(
-        self, lane: Lane, incoming: Incoming, found: tuple[Credential, Examined]
-    ) -> bytes | None:
+    def _payload_to_keep(self, carrier: str, found: tuple[Credential, Examined]) -> bytes | None:
         """None where the client's header value holds the payload already: memory per entry counts."""
         credential, result = found
-        reader = lane.examiner.reader
-        if result.source == "jwt" and reader is not None:
-            carrier = incoming.headers[reader.header][0]
-            if carrier.rpartition(" ")[2] == credential.token:
-                return None
+        if result.source == "jwt" and carrier.rpartition(" ")[2] == credential.token:
+            return None
         return result.payload
 
     def _share(self, outcomes: tuple[Outcome | None, ...]) -> tuple[Outcome | None, ...]:
@@ -204,17 +196,6 @@ class Pipeline:
         if any(outcome is not None and outcome.payload is not None for outcome in outcomes):
             return outcomes
         return self._shared.setdefault(outcomes, outcomes)
-
-    def _forward(self, verdict: Verdict, values: tuple[str | None, ...]) -> Forward:
-        _, _, names, written, outcomes, consumer = verdict
-        identities: list[TokenIdentity | None] = []
-        for outcome, header in zip(outcomes, self._header_of, strict=True):
-            if outcome is None or header is None:
-                identities.append(None)
-                continue
-            new = None if outcome.signed is None else written[outcome.signed]
-            identities.append(TokenIdentity(outcome.source, outcome.payload, values[header] or "", new))
-        return Forward(names, written, Identity(identities[0], identities[1], consumer))
 
     def _values(self, incoming: Incoming) -> tuple[str | None, ...] | None:
         """One value per header of `reads`, the scheme in its usual spelling; None if one is repeated."""
@@ -234,11 +215,12 @@ class Pipeline:
             observer(event)
 
     def _reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
-        event = Decided(
-            refusal.status, refusal.code, incoming.method, incoming.path, refusal.option, refusal.detail
-        )
-        log_refusal(event)
-        self._report(event)
+        if self.observers or refusal_is_logged(refusal.status):
+            event = Decided(
+                refusal.status, refusal.code, incoming.method, incoming.path, refusal.option, refusal.detail
+            )
+            log_refusal(event)
+            self._report(event)
         return render(refusal, self.settings.realm, incoming.host)
 
 
@@ -256,13 +238,19 @@ def _lane(
     upstream = Output.of(token.upstream_header) if token.signing and token.upstream_header else None
     original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
     resigner = None if upstream is None else Resigner(token, settings, keyring.signing(token), clock)
-    return Lane(examiner, resigner, upstream, original)
+    header = "" if examiner.reader is None else examiner.reader.header
+    return Lane(header, examiner, resigner, upstream, original)
 
 
 def _outputs(token: TokenSettings) -> list[Output]:
     """Every output header that is named, switched on or not: a client's copy never passes."""
     names = (token.upstream_header, token.original_upstream_header)
     return [Output.of(name) for name in names if name]
+
+
+def forward_of(verdict: Verdict, values: tuple[str | None, ...]) -> Forward:
+    identity = Identity(verdict.outcomes, values, verdict.values, verdict.consumer)
+    return Forward(verdict.names, verdict.values, identity)
 
 
 def _usual_scheme(value: str) -> str:

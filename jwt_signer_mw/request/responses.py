@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.errors import Refusal
 
 RETRY_AFTER = 5  # seconds, where nobody knows better
+REMEMBERED_CHALLENGES = 256  # the host is the client's to choose, so the memory is bounded
 _NOT_QUOTABLE = re.compile(r"[^\x20-\x7e]")
 _ESCAPED = re.compile(r'(["\\])')
 MAX_REALM = 255  # characters: the longest host name
@@ -22,26 +24,35 @@ _MESSAGES = {500: "An unexpected error occurred"}
 
 def render(refusal: Refusal, realm: str | None, host: str) -> Rejection:
     """The rejection for a refusal. `realm` None: the host that the client asked for, without its port."""
-    body = dump_json({"message": _MESSAGES.get(refusal.status, HTTPStatus(refusal.status).phrase)})
-    headers = [
+    body = _body(refusal.status)
+    challenge = _challenge(
+        refusal.error, refusal.text, refusal.scope, host_name(host) if realm is None else realm
+    )
+    headers = (
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-        ("WWW-Authenticate", challenge(refusal, host_name(host) if realm is None else realm)),
-    ]
+        ("WWW-Authenticate", challenge),
+    )
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         wait = RETRY_AFTER if refusal.retry_after is None else refusal.retry_after
-        headers.append(("Retry-After", str(max(1, math.ceil(wait)))))
-    return Rejection(refusal.status, refusal.code, tuple(headers), body)
+        headers = (*headers, ("Retry-After", str(max(1, math.ceil(wait)))))
+    return Rejection(refusal.status, refusal.code, headers, body)
 
 
-def challenge(refusal: Refusal, realm: str) -> str:
+@lru_cache(maxsize=16)
+def _body(status: int) -> bytes:
+    return dump_json({"message": _MESSAGES.get(status, HTTPStatus(status).phrase)})
+
+
+@lru_cache(maxsize=REMEMBERED_CHALLENGES)
+def _challenge(error: str | None, text: str, scope: str, realm: str) -> str:
     """The value of `WWW-Authenticate`; only fixed sentences and configured scopes, never token content."""
     attributes = [("realm", realm)]
-    if refusal.error is not None:
-        attributes += [("error", refusal.error), ("error_description", refusal.text)]
-        if refusal.scope:
-            attributes.append(("scope", refusal.scope))
+    if error is not None:
+        attributes += [("error", error), ("error_description", text)]
+        if scope:
+            attributes.append(("scope", scope))
     return "Bearer " + ", ".join(f'{name}="{quoted(value)}"' for name, value in attributes)
 
 
@@ -52,10 +63,12 @@ def quoted(text: str) -> str:
 
 def host_name(host: str) -> str:
     """The host without its port: `[::1]:80` is `[::1]`, `example.org:80` is `example.org`."""
+    host = host[:MAX_REALM]
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0]
 
 
+@lru_cache(maxsize=64)
 def status_line(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
