@@ -10,19 +10,21 @@ import json
 import re
 from binascii import a2b_base64, b2a_base64
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 MAX_DEPTH = 64  # nested lists and objects; CPython's own limit is the stack
 MAX_MEMBERS = 10_000  # names in one object
 MAX_INTEGER_DIGITS = 4300  # CPython's default, which an environment variable could lift
 
 BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # RFC 4648 section 5
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+# The standard alphabet's own two, and padding, become something that no base64 has.
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 _FROM_STANDARD = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", b"", b"==", b"=")
 # By length modulo 4: the last characters whose unused bits are zero (RFC 4648 section 3.5).
 _CANONICAL_ENDS = (BASE64URL, b"", b"AQgw", b"AEIMQUYcgkosw048")
 
+_WHITESPACE = " \t\n\r"  # RFC 8259 section 2
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -33,21 +35,22 @@ class Malformed(ValueError):
 
 
 class Repeated:
-    """Stands for an object that repeats a member name, where the rest of a document may still count."""
+    """Stands for an object that repeats a member name."""
 
 
 def decode_base64url(text: str | bytes) -> bytes:
     """RFC 7515 section 2: no padding, no foreign character, unused bits zero. Raises `Malformed`."""
+    if not text:
+        return b""
     try:
         data = text.encode("ascii") if isinstance(text, str) else text
-    except UnicodeEncodeError:
+        rest = len(data) % 4
+        octets = a2b_base64(data.translate(_TO_STANDARD) + _PADDING[rest], strict_mode=True)
+    except ValueError:
         raise Malformed("not base64url") from None
-    if not data:
-        return b""
-    rest = len(data) % 4
-    if data.translate(None, BASE64URL) or data[-1] not in _CANONICAL_ENDS[rest]:
+    if data[-1] not in _CANONICAL_ENDS[rest]:
         raise Malformed("not base64url")
-    return a2b_base64(data.translate(_TO_STANDARD) + _PADDING[rest])
+    return octets
 
 
 def encode_base64url(data: bytes) -> str:
@@ -68,9 +71,9 @@ def parse_object(data: bytes) -> dict[str, Any]:
     return value
 
 
-def parse_members(data: bytes) -> object:
-    """Like `parse_json`, but an object that repeats a name becomes `Repeated` instead of an error."""
-    return _parse(data, _LENIENT_DECODER)
+def parse_document(data: bytes) -> object:
+    """Like `parse_json` for what is judged part by part: an object that repeats a name is `Repeated`."""
+    return _parse(data, _DOCUMENT_DECODER)
 
 
 def dump_json(value: object) -> bytes:
@@ -84,14 +87,17 @@ def dump_json(value: object) -> bytes:
 def _parse(data: bytes, decoder: json.JSONDecoder) -> object:
     _check_depth(data)
     try:
-        value = decoder.decode(data.decode())
+        text = data.decode().strip(_WHITESPACE)
+        value, end = decoder.raw_decode(text)
+        if end != len(text):
+            raise Malformed("not JSON")
         if _SURROGATE.search(data):  # rare: a pair is fine, half of one is no text
             _ENCODER.encode(value).encode()
     except Malformed:
         raise
     except (ValueError, RecursionError):
         raise Malformed("not JSON") from None
-    return value
+    return cast("object", value)
 
 
 def _check_depth(data: bytes) -> None:
@@ -115,8 +121,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _object_or_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Repeated:
-    members = dict(pairs)
-    return members if len(members) == len(pairs) else Repeated()
+    return _object(pairs) if len(pairs) == len(dict(pairs)) else Repeated()
 
 
 def _finite(text: str) -> float:
@@ -143,5 +148,5 @@ def _decoder(make_object: Any) -> json.JSONDecoder:
 
 
 _DECODER = _decoder(_object)
-_LENIENT_DECODER = _decoder(_object_or_repeated)
+_DOCUMENT_DECODER = _decoder(_object_or_repeated)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

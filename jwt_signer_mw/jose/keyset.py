@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from jwt_signer_mw.jose.key import Key, load_key
 from jwt_signer_mw.jose.pem import is_pem, read_pem
-from jwt_signer_mw.wire import Malformed, Repeated, dump_json, encode_base64url, parse_members
+from jwt_signer_mw.wire import Malformed, Repeated, dump_json, encode_base64url, parse_document
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -52,6 +52,8 @@ class KeySet:
         named = self._by_kid.get(kid)
         if named is None:
             return self._unnamed_by_alg.get(alg, ())
+        if len(named) == 1:
+            return named if named[0].fits(alg) else ()
         fitting = tuple(key for key in named if key.fits(alg))
         return tuple(key for key in fitting if key.alg == alg) or fitting
 
@@ -74,7 +76,7 @@ def load_keyset(
     if isinstance(document, bytes) and is_pem(document):
         members: Sequence[object] = read_pem(document)
     else:
-        members = _members(parse_members(document) if isinstance(document, bytes) else document)
+        members = _members(parse_document(document) if isinstance(document, bytes) else document)
     if len(members) > MAX_KEYS:
         raise Malformed(f"more than {MAX_KEYS} keys")
     return _build_keyset(members, symmetric=symmetric, private=private)
@@ -149,11 +151,11 @@ def _fingerprint(keys: Iterable[Key]) -> str:
     return encode_base64url(sha256(dump_json(usage)).digest())
 
 
-def _group_by_kid(keys: Iterable[Key]) -> dict[str, list[Key]]:
-    groups: dict[str, list[Key]] = {}
+def _group_by_kid(keys: Iterable[Key]) -> dict[str, tuple[Key, ...]]:
+    groups: dict[str, tuple[Key, ...]] = {}
     for key in keys:
         if key.kid is not None:
-            groups.setdefault(key.kid, []).append(key)
+            groups[key.kid] = (*groups.get(key.kid, ()), key)
     return groups
 
 

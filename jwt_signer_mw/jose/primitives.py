@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from jose import jwk
 from jose.backends.base import Key as JoseKey
+from jose.exceptions import JWKError
 
 from jwt_signer_mw.wire import encode_base64url
 
@@ -25,6 +26,7 @@ PrivateKey: TypeAlias = (
 KeyMaterial: TypeAlias = PublicKey | PrivateKey | bytes  # bytes: an HMAC secret
 Primitive: TypeAlias = JoseKey
 
+_EDWARDS = ed25519.Ed25519PublicKey | ed25519.Ed25519PrivateKey | ed448.Ed448PublicKey | ed448.Ed448PrivateKey
 # RFC 8032 sections 5.1.7 and 5.2.7, by the length of a signature: S must be lower than the order.
 _ORDERS = {
     64: 2**252 + 27742317777372353535851937790883648493,
@@ -36,7 +38,7 @@ class _PSSKey(JoseKey):
     """RFC 7518 section 3.5: MGF1 with the same hash, and a salt as long as the hash."""
 
     def __init__(self, key: Any, algorithm: str) -> None:
-        self._key = key
+        self._key = _expect(key, _RSA)
         self._hash = {"PS256": hashes.SHA256(), "PS384": hashes.SHA384(), "PS512": hashes.SHA512()}[algorithm]
         self._padding = padding.PSS(padding.MGF1(self._hash), self._hash.digest_size)
 
@@ -55,7 +57,7 @@ class _EdwardsKey(JoseKey):
     """RFC 8037 section 3.1, for Ed25519 and Ed448."""
 
     def __init__(self, key: Any, _algorithm: str) -> None:
-        self._key = key
+        self._key = _expect(key, _EDWARDS)
 
     def sign(self, msg: bytes) -> bytes:
         return cast("bytes", self._key.sign(msg))
@@ -69,6 +71,13 @@ class _EdwardsKey(JoseKey):
         except InvalidSignature:
             return False
         return True
+
+
+def _expect(key: Any, classes: tuple[type, ...]) -> Any:
+    """Registered classes serve every user of python-jose in the process: text stays no key here either."""
+    if not isinstance(key, classes):
+        raise JWKError("expected a key object of the cryptography library")
+    return key
 
 
 for _name in ("PS256", "PS384", "PS512"):

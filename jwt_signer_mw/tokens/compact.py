@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from jwt_signer_mw.errors import AlgorithmNotAllowed, TokenMalformed, TypNotAllowed
 from jwt_signer_mw.wire import BASE64URL, Malformed, decode_base64url, parse_object
 
-MAX_HEADER_BYTES = 8192  # of base64url; a certificate chain in x5c fits
+MAX_HEADER_LENGTH = 12_288  # base64url characters, 9 KiB of JSON: a certificate chain in x5c fits
 MAX_HEADER_MEMBERS = 64
-MAX_KID_LENGTH = 1024
+MAX_KID_LENGTH = 1024  # characters
 
 # Header members that change what the signature or the payload means (RFC 7515 section 4.1.11,
 # RFC 7797, RFC 7516 section 4.1.3). None is understood here, so none may occur.
@@ -82,7 +82,7 @@ def _split(token: str) -> list[bytes] | None:
 
 
 def _read_header(part: bytes) -> dict[str, Any] | None:
-    if len(part) > MAX_HEADER_BYTES:
+    if len(part) > MAX_HEADER_LENGTH:
         return None
     try:
         header = parse_object(decode_base64url(part))
@@ -94,7 +94,7 @@ def _read_header(part: bytes) -> dict[str, Any] | None:
 def _is_lax_header(part: bytes) -> bool:
     """Whether a careless reader would take this for a JWT's header: such a token is refused, never
     handed to somebody else as an opaque one. A long one is not read to find out."""
-    if len(part) > MAX_HEADER_BYTES:
+    if len(part) > MAX_HEADER_LENGTH:
         return True
     try:
         header = json.loads(urlsafe_b64decode(part + b"=="))
