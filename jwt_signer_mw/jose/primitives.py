@@ -26,7 +26,13 @@ PrivateKey: TypeAlias = (
 KeyMaterial: TypeAlias = PublicKey | PrivateKey | bytes  # bytes: an HMAC secret
 Primitive: TypeAlias = JoseKey
 
-_EDWARDS = ed25519.Ed25519PublicKey | ed25519.Ed25519PrivateKey | ed448.Ed448PublicKey | ed448.Ed448PrivateKey
+_RSA = (rsa.RSAPublicKey, rsa.RSAPrivateKey)
+_EDWARDS = (
+    ed25519.Ed25519PublicKey,
+    ed25519.Ed25519PrivateKey,
+    ed448.Ed448PublicKey,
+    ed448.Ed448PrivateKey,
+)
 # RFC 8032 sections 5.1.7 and 5.2.7, by the length of a signature: S must be lower than the order.
 _ORDERS = {
     64: 2**252 + 27742317777372353535851937790883648493,
