@@ -36,7 +36,7 @@ GOOD = {"exp": NOW + 10}
 
 
 @pytest.mark.parametrize(
-    ("claims", "options"),
+    "claims, options",
     [
         (GOOD, {}),
         ({"exp": NOW + 0.001}, {}),
@@ -70,7 +70,7 @@ def test_accepted(claims: dict[str, Any], options: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("claims", "options", "refusal"),
+    "claims, options, refusal",
     [
         ({}, {}, ClaimMissing),
         ({"exp": None}, {}, ClaimMissing),
@@ -166,7 +166,7 @@ def test_valid_until() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "scopes"), [("a b", {"a", "b"}), (["a", 1], {"a"}), (None, set()), (5, set())]
+    "value, scopes", [("a b", {"a", "b"}), (["a", 1], {"a"}), (None, set()), (5, set())]
 )
 def test_read_scopes(value: object, scopes: set[str]) -> None:
     assert read_scopes(value) == scopes

@@ -28,7 +28,7 @@ CLAIMS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("path", "value"),
+    "path, value",
     [
         (("sub",), "alice"),
         (("realm_access", "roles"), ["a"]),

@@ -22,7 +22,7 @@ def basic(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("request_header", "value", "token"),
+    "request_header, value, token",
     [
         ("Authorization", f"Bearer {JWT}", JWT),
         ("authorization", f"bearer {JWT}", JWT),
@@ -44,7 +44,7 @@ def test_read(request_header: str, value: str, token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_header", "value"),
+    "request_header, value",
     [("authorization:bearer", basic("a:b")), ("authorization:basic", f"Bearer {JWT}")],
 )
 def test_the_other_scheme_is_somebody_elses(request_header: str, value: str) -> None:
@@ -53,7 +53,7 @@ def test_the_other_scheme_is_somebody_elses(request_header: str, value: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("request_header", "value"),
+    "request_header, value",
     [
         ("Authorization", ""),
         ("Authorization", "Bearer"),

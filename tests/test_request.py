@@ -98,7 +98,7 @@ def test_consumer_headers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "written"),
+    "value, written",
     [("alice", "alice"), ("a b", "a b"), ("José", "Jos%C3%A9"), ("50%", "50%25"), ("\u4e2d", "%E4%B8%AD")],
 )
 def test_values_are_visible_ascii(value: str, written: str) -> None:
@@ -157,7 +157,7 @@ def test_a_realm_is_quoted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "name"), [("h", "h"), ("h:1", "h"), ("[::1]:1", "[::1]"), ("[::1]", "[::1]"), ("", "")]
+    "host, name", [("h", "h"), ("h:1", "h"), ("[::1]:1", "[::1]"), ("[::1]", "[::1]"), ("", "")]
 )
 def test_host_name(host: str, name: str) -> None:
     assert host_name(host) == name

@@ -7,15 +7,18 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.errors import TransportError
 from jwt_signer_mw.flows.commands import Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 class Recorder(BaseHTTPRequestHandler):
@@ -82,10 +85,8 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                try:
+                with suppress(OSError):
                     talk(connection)
-                except OSError:
-                    pass
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -156,7 +157,7 @@ def test_one_connection_serves_many_exchanges(transport: RequestsTransport, serv
 class ThreadCounter:
     """The test server starts one thread per connection."""
 
-    def __enter__(self) -> ThreadCounter:
+    def __enter__(self) -> Self:
         self._before = threading.active_count()
         return self
 
@@ -212,9 +213,9 @@ def test_a_truncated_body_is_an_error(transport: RequestsTransport) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 def test_a_forked_worker_opens_its_own_connections(transport: RequestsTransport, server: str) -> None:
     transport.send(Exchange(server + "/"))
-    session = transport._open()  # noqa: SLF001
+    session = transport._open()
     child = os.fork()
     if child == 0:  # pragma: no cover  the child's coverage is not collected
-        os._exit(0 if transport._open() is not session else 1)  # noqa: SLF001
+        os._exit(0 if transport._open() is not session else 1)
     assert os.waitpid(child, 0)[1] == 0
-    assert transport._open() is session  # noqa: SLF001
+    assert transport._open() is session

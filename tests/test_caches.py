@@ -1,0 +1,150 @@
+"""The caches: bounds, lives, and one contract for every shared cache."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from jwt_signer_mw.caches import SharedCache, open_cache
+from jwt_signer_mw.clock import Clock
+from jwt_signer_mw.errors import StoreError
+from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, key_of
+from stepping import FrozenClock
+
+REDIS = os.environ.get("JWT_SIGNER_TEST_REDIS", "redis://127.0.0.1:6379/9")
+
+
+@pytest.fixture(params=["memory://", REDIS])
+def cache(request: pytest.FixtureRequest) -> SharedCache:
+    url: str = request.param
+    if url.startswith("redis"):
+        pytest.importorskip("redis", reason="needs the extra `redis`")
+    cache = open_cache(url, size=10, clock=Clock())
+    try:
+        cache.get("probe")
+    except StoreError as error:
+        if os.environ.get("JWT_SIGNER_TEST_REQUIRE"):
+            raise
+        pytest.skip(f"no Redis: {error.detail}")
+    return cache
+
+
+def test_contract(cache: SharedCache) -> None:
+    key = uuid.uuid4().hex
+    assert cache.get(key) is None
+    cache.put(key, b"\x00value", 60)
+    assert cache.get(key) == b"\x00value"
+    cache.put(key, b"other", 60)
+    assert cache.get(key) == b"other"
+    cache.delete(key)
+    assert cache.get(key) is None
+    cache.put(key, b"short", 0.05)
+    time.sleep(0.1)
+    assert cache.get(key) is None
+
+
+def test_an_unknown_scheme_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="memory, redis"):
+        open_cache("memcached://x", size=1, clock=Clock())
+
+
+def test_a_cache_that_is_down() -> None:
+    pytest.importorskip("redis", reason="needs the extra `redis`")
+    cache = open_cache("redis://127.0.0.1:1/0", size=1, clock=Clock())
+    for step in (lambda: cache.get("k"), lambda: cache.put("k", b"", 1), lambda: cache.delete("k")):
+        with pytest.raises(StoreError):
+            step()
+
+
+def test_the_one_in_memory_is_bounded_and_forgets_the_least_used() -> None:
+    cache = open_cache("memory://", size=2, clock=Clock())
+    cache.put("a", b"1", 60)
+    cache.put("b", b"2", 60)
+    cache.get("a")
+    cache.put("c", b"3", 60)
+    assert [cache.get(key) for key in "abc"] == [b"1", None, b"3"]
+    nothing = open_cache("memory://", size=0, clock=Clock())
+    nothing.put("a", b"1", 60)
+    assert nothing.get("a") is None
+
+
+VERDICT = Verdict(1_800_000_100.0, 0.0, ("Authorization",), ("Bearer x",), (None, None), None)
+
+
+def test_a_verdict_ends_with_its_tokens_and_with_its_ttl() -> None:
+    """CCH-02, C5"""
+    clock = FrozenClock()
+    verdicts = VerdictCache(10, 60, Clock.of(clock))
+    verdicts.put(b"k", VERDICT)
+    clock.now += 59.9
+    assert verdicts.get(b"k") is not None
+    clock.now += 0.1
+    assert verdicts.get(b"k") is None
+    verdicts.put(b"k", VERDICT)
+    clock.now = 1_800_000_099.9
+    assert verdicts.get(b"k") is not None
+    clock.now = 1_800_000_100.0
+    assert verdicts.get(b"k") is None
+    assert len(verdicts) == 0
+
+
+def test_a_wall_clock_that_is_set_back_prolongs_nothing() -> None:
+    """CCH-19"""
+    wall, ticks = FrozenClock(), FrozenClock(5.0)
+    verdicts = VerdictCache(10, 60, Clock(wall, ticks))
+    verdicts.put(b"k", VERDICT)
+    wall.now -= 3600
+    ticks.now += 60
+    assert verdicts.get(b"k") is None
+
+
+def test_the_bound_holds_under_threads() -> None:
+    """C5"""
+    verdicts = VerdictCache(50, 60, Clock.of(FrozenClock()))
+
+    def fill(seed: int) -> None:
+        for i in range(2000):
+            key = b"%d-%d" % (seed, i % 200)
+            if verdicts.get(key) is None:
+                verdicts.put(key, VERDICT)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fill, range(8)))
+    assert len(verdicts) == 50
+
+
+def test_the_least_recently_used_leaves_first() -> None:
+    verdicts = VerdictCache(2, 60, Clock.of(FrozenClock()))
+    verdicts.put(b"a", VERDICT)
+    verdicts.put(b"b", VERDICT)
+    verdicts.get(b"a")
+    verdicts.put(b"c", VERDICT)
+    assert [verdicts.get(key) is not None for key in (b"a", b"b", b"c")] == [True, False, True]
+
+
+@pytest.mark.parametrize("size, ttl", [(0, 60), (10, 0)])
+def test_it_can_be_switched_off(size: int, ttl: float) -> None:
+    assert not VerdictCache(size, ttl, Clock()).enabled
+
+
+def test_no_two_requests_share_a_key() -> None:
+    seen = {
+        key_of(values)
+        for values in [
+            ("a",),
+            ("b",),
+            ("a", None),
+            (None, "a"),
+            ("a", "b"),
+            ("ab", ""),
+            ("", "ab"),
+            ("a;b", None),
+            (None, None),
+        ]
+    }
+    assert len(seen) == 9
+    assert key_of(("\ud800",)) is None
