@@ -95,7 +95,7 @@ def _parse(data: bytes, decoder: json.JSONDecoder) -> object:
             _ENCODER.encode(value).encode()
     except Malformed:
         raise
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):  # TypeError: `Repeated` beside a surrogate
         raise Malformed("not JSON") from None
     return cast("object", value)
 
