@@ -29,10 +29,13 @@ class Verifier:
             raise JwksNotConfigured("no key set to verify with", option=self._option)
         if token.alg in SYMMETRIC and not self._symmetric:
             raise AlgorithmNotAllowed(f"{token.alg} is switched off", option="enable_hs_signatures")
-        keys = self._keys.keys or (yield from self._keys.load())
+        keys = self._keys.keys
+        just_loaded = keys is None
+        if keys is None:
+            keys = yield from self._keys.load()
         if _is_signed_by(token, keys):
             return
-        if (yield from self._keys.reload(token.kid)):
+        if (yield from self._keys.reload(token.kid, keys, just_loaded=just_loaded)):
             keys = self._keys.keys or keys
             if _is_signed_by(token, keys):
                 return

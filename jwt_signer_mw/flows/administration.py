@@ -1,0 +1,206 @@
+"""The key set endpoints (behaviour section 5.5, decisions 16, 18a, 31 and 39).
+
+Adapters translate only. A `GET` changes no key set, and only sets that the settings name are known
+here, so no path makes the suite fetch a URL that is not configured.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jwt_signer_mw.errors import ServiceUnavailable, StoredKeysUnreadable, StoreError
+from jwt_signer_mw.flows.commands import once
+from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.keysets.keyset import public_document
+from jwt_signer_mw.request.endpoints import (
+    KEY_SET,
+    METHODS,
+    AdminAnswer,
+    AdminRequest,
+    Credentials,
+    challenge,
+    failure,
+    is_authorised,
+    is_cross_site,
+    locate,
+    read_credentials,
+    show,
+    show_cacheable,
+)
+from jwt_signer_mw.request.responses import RETRY_AFTER
+from jwt_signer_mw.wire import Malformed
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.keys import Keyring
+    from jwt_signer_mw.flows.remote import Remote
+    from jwt_signer_mw.jose import KeySet
+    from jwt_signer_mw.settings import Settings
+
+__all__ = ["AdminAnswer", "AdminRequest", "Administration"]
+
+log = logging.getLogger("jwt_signer_mw.administration")
+
+ROTATIONS_AT_ONCE = 10  # of one set, before it has to rest
+ROTATION_EVERY = 1.0  # second, in the long run
+
+
+class Allowance(NamedTuple):
+    """A bucket of rotations that fills with time."""
+
+    left: float = ROTATIONS_AT_ONCE
+    at: float = 0.0  # tick
+
+    def take(self, ticks: float) -> Allowance | None:
+        left = min(ROTATIONS_AT_ONCE, self.left + max(0.0, ticks - self.at) / ROTATION_EVERY)
+        return Allowance(left - 1, ticks) if left >= 1 else None
+
+
+class Administration:
+    """Answers requests to the endpoints of one middleware's key sets."""
+
+    def __init__(self, keyring: Keyring, settings: Settings, clock: Clock) -> None:
+        self._keyring = keyring
+        self._settings = settings
+        self._clock = clock
+        self._allowances: dict[str, Allowance] = {}
+
+    def answer(self, request: AdminRequest) -> Flow[AdminAnswer]:
+        """Never raises on purpose: what can't be done is a status."""
+        try:
+            answer = yield from self._answer(request)
+        except StoredKeysUnreadable as error:
+            log.error("%s", error.detail)
+            answer = failure(500)
+        except (StoreError, ServiceUnavailable) as error:
+            log.warning("%s %s: %s", request.method, type(error).__name__, error.detail)
+            wait = RETRY_AFTER if error.retry_after is None else error.retry_after
+            answer = failure(503, ("Retry-After", str(max(1, math.ceil(wait)))))
+        return answer._replace(body=b"") if request.method == "HEAD" else answer
+
+    def _answer(self, request: AdminRequest) -> Flow[AdminAnswer]:
+        action, sets = locate(request, self._keyring.sets())
+        reads = request.method in ("GET", "HEAD")
+        if action == "one" and reads:
+            return (yield from self._show_one(sets[0], request))
+        if action == "unknown" and reads:
+            return failure(404)
+        if action != "unknown" and request.method not in METHODS[action]:
+            return failure(405, ("Allow", ", ".join(METHODS[action])))
+        refusal = self._refuse(request)
+        if refusal is not None:
+            return refusal
+        if action == "unknown":
+            return failure(404)
+        if action == "list":
+            return (yield from self._list())
+        if action == "rotate":
+            return (yield from self._rotate(sets, request))
+        return (yield from self._delete(sets))
+
+    def _refuse(self, request: AdminRequest) -> AdminAnswer | None:
+        """Decision 39."""
+        if self._settings.admin_token is None:
+            return failure(404)
+        if not is_authorised(request, self._settings.admin_token):
+            return failure(401, challenge(request, self._settings.realm))
+        return failure(403) if is_cross_site(request) else None
+
+    def _show_one(self, keys: Named | Remote, request: AdminRequest) -> Flow[AdminAnswer]:
+        if isinstance(keys, Named):
+            document, cache_control = yield from self._read_named(keys)
+        else:
+            yield from keys.load()
+            document, cache_control = _remote_document(keys), "no-cache"
+        if document is None:
+            return failure(404)
+        return show_cacheable(document, cache_control, request.headers.get("if-none-match"))
+
+    def _read_named(self, named: Named) -> Flow[tuple[dict[str, Any] | None, str]]:
+        """The newest document; where the store is silent the one in memory, for a shorter time."""
+        try:
+            held = yield from once((named, "refresh"), named.refresh)
+        except StoreError:
+            held = named.held
+            if held is None:
+                raise
+        if held is None:
+            return None, ""
+        return public_document(held.stored), f"public, max-age={held.max_age(self._clock.now())}"
+
+    def _list(self) -> Flow[AdminAnswer]:
+        entries: list[dict[str, Any]] = []
+        for keys in self._keyring.sets():
+            if not isinstance(keys, Named):
+                entries.append(
+                    _entry(keys.id, keys.name, _remote_document(keys), keys.created_at, keys.updated_at)
+                )
+                continue
+            document, _ = yield from self._read_named(keys)
+            if document is not None and (held := keys.held) is not None:
+                stored = held.stored
+                entries.append(_entry(stored.id, keys.name, document, stored.created_at, stored.updated_at))
+        return show({"data": entries, "total": len(entries)})
+
+    def _rotate(self, sets: tuple[Named | Remote, ...], request: AdminRequest) -> Flow[AdminAnswer]:
+        try:
+            credentials = read_credentials(request.body, self._settings)
+        except Malformed as problem:
+            log.info("rotation refused: %s", problem)
+            return failure(400)
+        for keys in sets:
+            allowance = self._allowances.get(keys.name, Allowance()).take(self._clock.ticks())
+            if allowance is None:
+                return failure(429, ("Retry-After", "1"))
+            self._allowances[keys.name] = allowance
+            yield from self._rotate_one(keys, credentials)
+            log.info("key set %r rotated by request", keys.name)
+        document = _document(sets[0])
+        return show(document, KEY_SET)
+
+    def _rotate_one(self, keys: Named | Remote, credentials: Credentials) -> Flow[None]:
+        if not isinstance(keys, Named):
+            yield from keys.refresh(credentials.basic, credentials.certificate)
+            return
+        try:
+            yield from keys.rotate()
+        except LookupError:  # deleted, or never made
+            yield from keys.prepare()
+
+    def _delete(self, sets: tuple[Named | Remote, ...]) -> Flow[AdminAnswer]:
+        for keys in sets:
+            if isinstance(keys, Named):
+                yield from keys.delete()
+            else:
+                keys.forget()
+            log.info("key set %r deleted by request", keys.name)
+        return AdminAnswer(204, (("Cache-Control", "no-store"),))
+
+
+def _document(keys: Named | Remote) -> dict[str, Any]:
+    if not isinstance(keys, Named):
+        return _remote_document(keys)
+    return {} if keys.held is None else public_document(keys.held.stored)
+
+
+def _remote_document(remote: Remote) -> dict[str, Any]:
+    """A signing set's previous keys are published like our own; what a provider withdrew is only shown."""
+    current, previous = _public(remote.keys), _public(remote.previous)
+    if remote.source.signing:
+        current += [jwk for jwk in previous if jwk not in current]
+    return {"keys": current, "previous": previous}
+
+
+def _public(keys: KeySet | None) -> list[dict[str, str]]:
+    return [] if keys is None else [key.public_jwk() for key in keys.keys if key.kty != "oct"]
+
+
+def _entry(
+    identity: str, name: str, document: dict[str, Any], created_at: float, updated_at: float
+) -> dict[str, Any]:
+    """Times in milliseconds, as in Kong's Admin API."""
+    times = {"created_at": int(created_at * 1000), "updated_at": int(updated_at * 1000)}
+    return {"id": identity, "name": name} | document | times

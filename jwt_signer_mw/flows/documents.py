@@ -1,0 +1,115 @@
+"""Key sets that somebody else keeps: behind a URL, or in a file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from jwt_signer_mw.errors import TransportError
+from jwt_signer_mw.flows.commands import Exchange, call, fetch
+from jwt_signer_mw.jose import load_keyset
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.jose import KeySet
+
+log = logging.getLogger("jwt_signer_mw.keys")
+
+ACCEPT = (("Accept", "application/jwk-set+json, application/json;q=0.9, */*;q=0.1"),)
+MAX_REASONS = 8  # unusable keys that are named in the log
+
+
+class Source(NamedTuple):
+    """Where a key set is and how to get in; equal sources share one fetched set.
+
+    `signing`: private halves and oct keys are wanted. `timeout` in seconds.
+    """
+
+    url: str
+    basic: tuple[str, str] | None = None
+    certificate: tuple[str, str] | None = None
+    verify: bool = True
+    signing: bool = False
+    timeout: float = 5.0
+    max_bytes: int = 1 << 20
+
+    def __repr__(self) -> str:
+        return f"Source({self.place})"
+
+    @property
+    def is_file(self) -> bool:
+        return self.url[:5].lower() == "file:"
+
+    @property
+    def place(self) -> str:
+        """The URL for a log: without user, query and fragment, which may hold secrets."""
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def is_url(text: str) -> bool:
+    """Whether a `{token}_keyset` is somewhere else, and no name of a set of our own."""
+    return text.lower().startswith(("http://", "https://", "file:"))
+
+
+class Document(NamedTuple):
+    """What was read, and a digest of the bytes."""
+
+    keys: KeySet
+    digest: bytes
+
+
+def read_document(source: Source) -> Flow[Document]:
+    """Raises `TransportError` for anything but a 200 with a body, `Malformed` for what is no key set.
+
+    The content type does not matter: real providers send many.
+    """
+    if source.is_file:
+        return (yield from call(_read_file, source))
+    exchange = Exchange(
+        source.url,
+        headers=ACCEPT,
+        basic=source.basic,
+        certificate=source.certificate,
+        verify=source.verify,
+        timeout=source.timeout,
+        max_bytes=source.max_bytes,
+    )
+    reply = yield from fetch(exchange)
+    if reply.status != 200:
+        raise TransportError(f"{source.place}: status {reply.status}")
+    return (yield from call(_parse, source, reply.body))
+
+
+def _read_file(source: Source) -> Document:
+    try:
+        # Without waiting: a pipe under the name would hold us until somebody writes to it.
+        path = unquote(urlsplit(source.url).path)
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise TransportError(f"{source.place}: not a regular file")
+            data = file.read(source.max_bytes + 1)
+    except (OSError, ValueError) as error:
+        raise TransportError(f"{source.place}: {type(error).__name__}") from None
+    if len(data) > source.max_bytes:
+        raise TransportError(f"{source.place}: more than {source.max_bytes} bytes")
+    return _parse(source, data)
+
+
+def _parse(source: Source, data: bytes) -> Document:
+    """Keys of a set from the network never become HMAC secrets of incoming tokens, those of a file may."""
+    keys = load_keyset(data, symmetric=source.signing or source.is_file, private=source.signing)
+    return Document(keys, hashlib.sha256(data).digest())
+
+
+def log_findings(source: Source, keys: KeySet) -> None:
+    """What is wrong with the keys of a document, in one line."""
+    findings = (*keys.unusable, *keys.warnings)
+    if findings:
+        shown = "; ".join(findings[:MAX_REASONS])
+        more = f" and {len(findings) - MAX_REASONS} more" if len(findings) > MAX_REASONS else ""
+        log.warning("key set %s: %s%s", source.place, shown, more)

@@ -1,0 +1,181 @@
+"""All key sets of one middleware: the way from its settings to the keys that verify and sign."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from math import inf
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from jwt_signer_mw.errors import (
+    ConfigurationError,
+    Problem,
+    ProviderUnavailable,
+    StoredKeysUnreadable,
+    StoreError,
+)
+from jwt_signer_mw.flows.documents import Source, is_url
+from jwt_signer_mw.flows.named import Named, NamedSigner
+from jwt_signer_mw.flows.remote import Remote, RemoteSigner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.keysets.store import KeysetStore
+    from jwt_signer_mw.settings import Settings, TokenSettings
+    from jwt_signer_mw.settings.declared import KeysetSource
+
+__all__ = ["Keyring", "Named", "Remote"]
+
+log = logging.getLogger("jwt_signer_mw.keys")
+
+Signer: TypeAlias = NamedSigner | RemoteSigner
+T = TypeVar("T")
+
+
+class Keyring:
+    """Holds every key set that the settings name; equal sources are shared.
+
+    `epoch` takes a value it never had when any key that verifies or signs changes. `due` is the tick
+    at which `maintain` has work. Both are for comparisons on the fast road.
+    """
+
+    def __init__(self, settings: Settings, store: KeysetStore, clock: Clock) -> None:
+        self.epoch = 0
+        self.due = inf
+        self._epochs = itertools.count(1)
+        self._settings = settings
+        self._clock = clock
+        tokens = (settings.access_token, settings.channel_token)
+        self._remotes = self._open_remotes(tokens)
+        self._named = self._open_named([token for token in tokens if _signs_by_name(token)], store)
+
+    def verification(self, token: TokenSettings) -> Remote | None:
+        """The set behind `{token}_jwks_uri`."""
+        source = self._source(token, token.jwks)
+        return None if source is None else self._remotes[source]
+
+    def signing(self, token: TokenSettings) -> Signer:
+        """Where the key for `{token}_signing_algorithm` is, for a token that is signed (see `signs`)."""
+        source = self._source(token, token.keyset, signing=True)
+        if source is not None:
+            return RemoteSigner(self._remotes[source], token.signing_algorithm)
+        return NamedSigner(self._named[token.keyset.uri or ""], token.signing_algorithm, self._clock)
+
+    def sets(self) -> tuple[Named | Remote, ...]:
+        return (*self._named.values(), *self._remotes.values())
+
+    def prepare(self) -> Flow[None]:
+        """Decision 32: makes and loads our own keys, and reads key files; asks no provider.
+
+        A store that is down is logged, and asked again by the first request that needs it. Raises
+        `ConfigurationError` for stored keys that can't be read: they must not be replaced.
+        """
+        for named in self._named.values():
+            yield from self._prepare_named(named)
+        for remote in self._remotes.values():
+            if remote.source.signing and remote.source.is_file:
+                yield from self._prepare_file(remote)
+        self._schedule()
+
+    def _prepare_named(self, named: Named) -> Flow[None]:
+        try:
+            yield from named.prepare()
+        except StoredKeysUnreadable as error:
+            hint = "Set the key they were encrypted with, or delete the set: then new keys are made."
+            problem = Problem("keysets.E004", "error", "keyset_encryption_keys", error.detail, hint)
+            raise ConfigurationError([problem]) from None
+        except StoreError as error:
+            log.error("key set %r is not ready: %s", named.name, error.detail)
+
+    def _prepare_file(self, remote: Remote) -> Flow[None]:
+        try:
+            yield from remote.load()
+        except ProviderUnavailable:  # it is in the log already
+            remote.forget()
+
+    def maintain(self) -> Flow[None]:
+        """Does what is due: looks for changes by other workers, reloads and rotates. Never raises."""
+        ticks = self._clock.ticks()
+        due = [keys for keys in self.sets() if keys.due <= ticks]
+        for keys in due:
+            keys.postpone()
+        self._schedule()
+        for keys in due:
+            yield from keys.maintain()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        self.due = min((keys.due for keys in self.sets()), default=inf)
+
+    def _keys_changed(self) -> None:
+        """Called after the change, so whoever sees the new epoch sees the new keys; no value comes twice."""
+        self.epoch = next(self._epochs)
+        self._schedule()
+
+    def _open_remotes(self, tokens: Iterable[TokenSettings]) -> dict[Source, Remote]:
+        found = [
+            (source, keyset.rotate_period)
+            for token in tokens
+            for keyset, signing in ((token.jwks, False), (token.keyset, True))
+            if (source := self._source(token, keyset, signing=signing)) is not None
+        ]
+        return {
+            source: Remote(
+                source,
+                self._clock,
+                interval=self._settings.jwks_reload_interval,
+                period=period,
+                changed=self._keys_changed,
+            )
+            for source, period in _shortest_periods(found).items()
+        }
+
+    def _open_named(self, tokens: list[TokenSettings], store: KeysetStore) -> dict[str, Named]:
+        periods = _shortest_periods((token.keyset.uri or "", token.keyset.rotate_period) for token in tokens)
+        return {
+            name: Named(
+                name,
+                store,
+                self._clock,
+                algorithms=[token.signing_algorithm for token in tokens if token.keyset.uri == name],
+                period=period,
+                changed=self._keys_changed,
+            )
+            for name, period in periods.items()
+        }
+
+    def _source(self, token: TokenSettings, keyset: KeysetSource, *, signing: bool = False) -> Source | None:
+        """How to fetch the set, if it has to be fetched."""
+        url = keyset.uri
+        if url is None or (signing and not (signs(token) and is_url(url))):
+            return None
+        named = keyset.client_username is not None and keyset.client_password is not None
+        return Source(
+            url,
+            basic=(keyset.client_username or "", keyset.client_password or "") if named else None,
+            certificate=keyset.client_certificate,
+            verify=token.endpoints_ssl_verify,
+            signing=signing,
+            timeout=self._settings.http_timeout / 1000,
+            max_bytes=self._settings.max_response_bytes,
+        )
+
+
+def signs(token: TokenSettings) -> bool:
+    """Behaviour section 4.5: no key is needed where nothing is signed."""
+    return token.signing and bool(token.upstream_header)
+
+
+def _signs_by_name(token: TokenSettings) -> bool:
+    return signs(token) and token.keyset.uri is not None and not is_url(token.keyset.uri)
+
+
+def _shortest_periods(periods: Iterable[tuple[T, float]]) -> dict[T, float]:
+    """One period for each; 0 means never."""
+    shortest: dict[T, float] = {}
+    for key, period in periods:
+        shortest[key] = min(filter(None, (shortest.get(key), period)), default=0)
+    return shortest

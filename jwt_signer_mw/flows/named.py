@@ -1,0 +1,363 @@
+"""Key sets of our own: generated once for a whole fleet, kept in memory, rotated by one of many.
+
+Rules of this file:
+1. Keys are generated and loaded when the middleware is built; a request does it only where the store was
+   down then, or the set was deleted.
+2. Every change is a versioned save: who loses reads again.
+3. What others changed is seen within `CHECK_INTERVAL`, by one request that looks while the rest goes on.
+4. The store may go away: what is in memory signs on, and rotation waits. What the store lost without a
+   deletion on record is put back.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from jwt_signer_mw.errors import (
+    SigningKeyMissing,
+    StoreConflict,
+    StoredKeysUnreadable,
+    StoreError,
+    StoreUnavailable,
+)
+from jwt_signer_mw.flows.commands import call, once
+from jwt_signer_mw.jose import generate_key, load_key
+from jwt_signer_mw.keysets import lifecycle
+from jwt_signer_mw.keysets.store import Mark
+from jwt_signer_mw.wire import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.jose import Key
+    from jwt_signer_mw.keysets.keyset import Jwk, StoredKey, StoredSet
+    from jwt_signer_mw.keysets.store import KeysetStore
+
+log = logging.getLogger("jwt_signer_mw.keys")
+
+CHECK_INTERVAL = 1.0  # second: so soon is a change by another worker picked up
+CHECK_AGAIN = 3.0  # seconds after the store did not answer
+ATTEMPTS = 10  # saves that may lose in a row; each loss means that somebody else got on
+
+
+class Held(NamedTuple):
+    """A set in memory: loaded keys by kid, and when it was last known to be the newest."""
+
+    stored: StoredSet
+    keys: Mapping[str, Key]
+    checked_at: float
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(self.stored.id, self.stored.version)
+
+    def max_age(self, now: float) -> int:
+        """Seconds for which a copy of the public document may be used; less where the store is silent."""
+        life = lifecycle.cache_life(self.stored, self.checked_at)
+        return max(0, min(life, round(self.checked_at + life - now)))
+
+
+class Named:
+    """One named set. `algorithms` are those that it has to sign with here, `period` is in seconds.
+
+    `signers` holds the key for each of them. `longest_life`: tokens that live longer have to be told
+    to `note_life`. `due`: the tick at which `maintain` has work.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        store: KeysetStore,
+        clock: Clock,
+        *,
+        algorithms: Iterable[str] = (),
+        period: float = 0,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = name
+        self.algorithms = frozenset(algorithms)
+        self.held: Held | None = None
+        self.signers: Mapping[str, Key] = {}
+        self.longest_life = 0.0
+        self.due = inf
+        self._store = store
+        self._clock = clock
+        self._period = period
+        self._changed = changed
+        self._retry_at = -inf
+
+    @property
+    def id(self) -> str | None:
+        return None if self.held is None else self.held.stored.id
+
+    # At build, and for a request that finds no key
+
+    def prepare(self) -> Flow[None]:
+        """Loads the set, and generates what it lacks. Raises `StoreError`."""
+        yield from once(self, self._prepare)
+
+    def ready(self, alg: str) -> Flow[Key]:
+        """The signing key. Raises `StoreUnavailable`; `SigningKeyMissing` where stored keys can't be read."""
+        wait = self._retry_at - self._clock.ticks()
+        if wait > 0:
+            raise StoreUnavailable("the store of key sets did not answer just now", retry_after=wait)
+        try:
+            yield from self.prepare()
+        except StoredKeysUnreadable as error:
+            raise SigningKeyMissing(error.detail) from error
+        except StoreError as error:
+            self._retry_at = self._clock.ticks() + CHECK_INTERVAL
+            raise StoreUnavailable(error.detail, retry_after=CHECK_INTERVAL) from error
+        key = self.signers.get(alg)
+        if key is None:
+            raise SigningKeyMissing(f"key set {self.name!r} has no key that signs with {alg}")
+        return key
+
+    def _prepare(self) -> Flow[None]:
+        fresh = Fresh()
+        for _ in range(ATTEMPTS):
+            asked = self._clock.now()
+            stored = yield from call(self._store.load, self.name)
+            missing = self.algorithms - (frozenset() if stored is None else stored.algorithms)
+            if stored is None or missing:
+                current, following = yield from fresh.pairs(missing)
+                grown = self._grown(stored, current, following)
+                if not (yield from self._save(grown, None if stored is None else stored.version)):
+                    continue
+                stored = grown
+            yield from self._hold(stored, asked, fresh)
+            return
+        raise self._contended()
+
+    def _grown(
+        self, stored: StoredSet | None, current: tuple[Jwk, ...], following: tuple[Jwk, ...]
+    ) -> StoredSet:
+        now = self._clock.now()
+        if stored is None:
+            return lifecycle.create(self.name, now, current, following)
+        return lifecycle.add_algorithms(stored, now, current, following)
+
+    # While it is used
+
+    def postpone(self) -> None:
+        """Somebody maintains the set now: the others go on."""
+        self.due = self._clock.ticks() + CHECK_INTERVAL
+
+    def maintain(self) -> Flow[None]:
+        """Looks for changes by others, rotates if it is time. Never raises: the keys in memory go on."""
+        yield from once((self, "maintain"), self._maintain)
+
+    def _maintain(self) -> Flow[None]:
+        self._choose_signers()
+        try:
+            yield from self.refresh()
+            yield from self._record_life()
+            yield from self._rotate_by_the_clock()
+        except StoreConflict:
+            log.debug("key set %r: another worker was first", self.name)
+        except StoreError as error:
+            self.due = self._clock.ticks() + CHECK_AGAIN
+            log.warning("key set %r stays as it is in memory: %s", self.name, error.detail)
+
+    def refresh(self) -> Flow[Held | None]:
+        """The set as it is in the store; None where there is none. Never generates. Raises `StoreError`."""
+        held, asked = self.held, self._clock.now()
+        if held is None:
+            stored = yield from call(self._store.load, self.name)
+            if stored is not None:
+                yield from self._hold(stored, asked)
+            return self.held
+        mark = yield from call(self._store.version, self.name)
+        if mark == held.mark:
+            self.held = held._replace(checked_at=asked)
+        elif mark is None or (mark.id == held.stored.id and mark.version < held.stored.version):
+            yield from self._put_back(held.stored, None if mark is None else mark.version)
+        else:
+            stored = yield from call(self._store.load, self.name)
+            if stored is None:
+                self._forget()
+            else:
+                yield from self._hold(stored, asked)
+        return self.held
+
+    def _put_back(self, stored: StoredSet, lost_version: int | None) -> Flow[None]:
+        """The store went back in time, or came back empty: tokens are out there that need these keys."""
+        log.warning("key set %r was lost in the store and is put back", self.name)
+        yield from self._save(stored, lost_version)
+
+    def note_life(self, seconds: float) -> None:
+        """A token was signed that lives longer than any before it."""
+        self.longest_life = lifecycle.coarse_life(seconds)
+
+    def _record_life(self) -> Flow[None]:
+        held = self.held
+        if held is not None and self.longest_life > held.stored.longest_life:
+            yield from self._change(
+                held.stored, lifecycle.record_life(held.stored, self.longest_life, self._clock.now())
+            )
+
+    def _rotate_by_the_clock(self) -> Flow[None]:
+        held, now = self.held, self._clock.now()
+        if held is None or not self._period or now < lifecycle.rotation_due(held.stored, self._period):
+            return
+        fresh = Fresh()
+        jwks = yield from fresh.ones(held.stored.algorithms)
+        rotated = lifecycle.rotate(held.stored, self._clock.now(), jwks, keep_needed=True)
+        yield from self._change(held.stored, rotated, fresh)
+        log.info("key set %r rotated by the clock", self.name)
+
+    # By hand
+
+    def rotate(self) -> Flow[StoredSet]:
+        """Decision 15. Raises `LookupError` where there is no such set, `StoreError`."""
+        return (yield from self._edit(lambda stored: stored.algorithms, lifecycle.rotate))
+
+    def revoke(self, kid: str) -> Flow[StoredSet]:
+        """Drops one key at once. Raises `LookupError` for an unknown set or kid, `StoreError`."""
+
+        def needs(stored: StoredSet) -> frozenset[str]:
+            return frozenset(filter(None, [lifecycle.needs_successor(stored, kid)]))
+
+        def revoke(stored: StoredSet, now: float, jwks: tuple[Jwk, ...]) -> StoredSet:
+            return lifecycle.revoke(stored, kid, now, jwks)
+
+        return (yield from self._edit(needs, revoke))
+
+    def delete(self) -> Flow[None]:
+        """Forgets all keys, here at once and elsewhere soon; the next request makes new ones."""
+        yield from call(self._store.delete, self.name)
+        self._forget()
+
+    def _edit(
+        self,
+        needs: Callable[[StoredSet], frozenset[str]],
+        edit: Callable[[StoredSet, float, tuple[Jwk, ...]], StoredSet],
+    ) -> Flow[StoredSet]:
+        """A change that has to happen, on whatever the set is by then."""
+        fresh = Fresh()
+        for _ in range(ATTEMPTS):
+            stored = yield from call(self._store.load, self.name)
+            if stored is None:
+                raise LookupError(f"there is no key set {self.name!r}")
+            jwks = yield from fresh.ones(needs(stored))
+            try:
+                yield from self._change(stored, edited := edit(stored, self._clock.now(), jwks), fresh)
+            except StoreConflict:
+                continue
+            return edited
+        raise self._contended()
+
+    # Steps of the above
+
+    def _change(self, stored: StoredSet, changed: StoredSet, fresh: Fresh | None = None) -> Flow[None]:
+        """Raises `StoreConflict` when somebody else was first."""
+        yield from call(self._store.save, changed, stored.version)
+        yield from self._hold(changed, self._clock.now(), fresh)
+
+    def _save(self, stored: StoredSet, expected_version: int | None) -> Flow[bool]:
+        try:
+            yield from call(self._store.save, stored, expected_version)
+        except StoreConflict:
+            return False
+        return True
+
+    def _contended(self) -> StoreError:
+        return StoreError(f"key set {self.name!r} was changed by others {ATTEMPTS} times in a row")
+
+    def _hold(self, stored: StoredSet, checked_at: float, fresh: Fresh | None = None) -> Flow[None]:
+        """Takes a state of the set into memory, with the keys that sign here now or later."""
+        known = dict(self.held.keys) if self.held is not None else {}
+        if fresh is not None:
+            known |= fresh.keys
+        signing = [key for key in stored.keys if key.alg in self.algorithms and key.generation != "previous"]
+        signing += [
+            key for alg in self.algorithms if (key := stored.signing_key(alg, checked_at)) is not None
+        ]
+        unknown = tuple(key for key in signing if key.kid not in known)
+        if unknown:
+            known |= yield from call(_load_keys, stored.name, unknown)
+        if not self._is_older(stored):
+            self.held = Held(stored, {key.kid: known[key.kid] for key in signing}, checked_at)
+            self.longest_life = max(self.longest_life, stored.longest_life)
+            self.due = min(self.due, self._clock.ticks() + CHECK_INTERVAL)
+            self._choose_signers()
+
+    def _is_older(self, stored: StoredSet) -> bool:
+        """Another flow may have taken in a newer state meanwhile."""
+        held = self.held
+        return held is not None and held.stored.id == stored.id and stored.version < held.stored.version
+
+    def _choose_signers(self) -> None:
+        """Which key signs is a matter of time, too."""
+        held, now = self.held, self._clock.now()
+        if held is None:
+            return
+        chosen = {alg: held.stored.signing_key(alg, now) for alg in self.algorithms}
+        signers = {
+            alg: held.keys[key.kid] for alg, key in chosen.items() if key is not None and key.kid in held.keys
+        }
+        if signers != self.signers:
+            self.signers = signers
+            self._changed()
+
+    def _forget(self) -> None:
+        self.held, self.signers, self.due, self.longest_life = None, {}, inf, 0.0
+        self._changed()
+
+
+class Fresh:
+    """Keys generated for one change; a change that lost and is tried again uses them again."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, Key] = {}
+        self._made: dict[tuple[str, int], Jwk] = {}
+
+    def ones(self, algorithms: Iterable[str]) -> Flow[tuple[Jwk, ...]]:
+        """One new key for each algorithm."""
+        return (yield from self._make(algorithms, 0))
+
+    def pairs(self, algorithms: Iterable[str]) -> Flow[tuple[tuple[Jwk, ...], tuple[Jwk, ...]]]:
+        """Two new keys for each algorithm: the ones, and the others."""
+        wanted = sorted(algorithms)
+        return (yield from self._make(wanted, 0)), (yield from self._make(wanted, 1))
+
+    def _make(self, algorithms: Iterable[str], nth: int) -> Flow[tuple[Jwk, ...]]:
+        wanted = sorted(algorithms)
+        for alg in wanted:
+            if (alg, nth) not in self._made:
+                key = yield from call(generate_key, alg)
+                self._made[alg, nth] = key.private_jwk()
+                self.keys[key.published_kid] = key
+        return tuple(self._made[alg, nth] for alg in wanted)
+
+
+def _load_keys(name: str, stored: tuple[StoredKey, ...]) -> dict[str, Key]:
+    try:
+        return {key.kid: load_key(key.jwk, symmetric=True) for key in stored}
+    except Malformed as error:
+        raise StoredKeysUnreadable(f"key set {name!r} holds a key that can't be loaded: {error}") from None
+
+
+class NamedSigner:
+    """Signs with the current key of a named set."""
+
+    def __init__(self, named: Named, alg: str, clock: Clock) -> None:
+        self._named = named
+        self._alg = alg
+        self._now = clock.now
+        self.ready = partial(named.ready, alg)
+
+    @property
+    def key(self) -> Key | None:
+        """The key if it is at hand."""
+        return self._named.signers.get(self._alg)
+
+    def used(self, expiry: float | None) -> None:
+        """Told of every token that is signed: its `exp` decides how long the key stays published."""
+        if expiry is not None and expiry - self._now() > self._named.longest_life < lifecycle.MAX_LIFE:
+            self._named.note_life(expiry - self._now())

@@ -1,0 +1,209 @@
+"""Fetched key sets: kept in memory, reloaded when they may be out of date (decisions 18 and 25)."""
+
+from __future__ import annotations
+
+import logging
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
+
+from jwt_signer_mw.errors import ProviderUnavailable, SigningKeyMissing, TransportError, Unavailable
+from jwt_signer_mw.flows.commands import once
+from jwt_signer_mw.flows.documents import log_findings, read_document
+from jwt_signer_mw.wire import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.documents import Document, Source
+    from jwt_signer_mw.jose import Key, KeySet
+
+log = logging.getLogger("jwt_signer_mw.keys")
+
+MAX_ABSENT = 1024  # kids remembered as absent
+MAX_KID = 256  # characters; longer ones are not worth remembering
+
+
+class Fetched(NamedTuple):
+    """One state of a set. `previous` is only shown, it verifies nothing."""
+
+    keys: KeySet
+    kids: frozenset[str | None]
+    previous: KeySet | None
+    digest: bytes
+    updated_at: float
+
+
+class Remote:
+    """One fetched set, shared by all who use the same source. States are swapped, never changed.
+
+    `changed` is called after every change of the keys. `due`: the tick at which `maintain` has work.
+    """
+
+    def __init__(
+        self, source: Source, clock: Clock, *, interval: float, period: float, changed: Callable[[], None]
+    ) -> None:
+        """`interval`: `jwks_reload_interval`; `period`: the rotate period, 0 for never. Both in seconds."""
+        role = "signing" if source.signing else "verification"
+        self.source = source
+        self.name = source.url
+        self.id = str(uuid5(NAMESPACE_URL, f"{source.url}#{role},{source.verify},{source.certificate}"))
+        self.created_at = clock.now()
+        self.due = inf
+        self._clock = clock
+        self._interval = interval
+        self._period = period
+        self._changed = changed
+        self._fetched: Fetched | None = None
+        self._absent: dict[str, float] = {}
+        self._failure = ""
+        self._retry_at = -inf  # tick before which a failed first fetch is not tried again
+        self._reload_at = -inf  # tick before which nothing forces a reload
+
+    @property
+    def keys(self) -> KeySet | None:
+        return None if self._fetched is None else self._fetched.keys
+
+    @property
+    def previous(self) -> KeySet | None:
+        return None if self._fetched is None else self._fetched.previous
+
+    @property
+    def updated_at(self) -> float:
+        return self.created_at if self._fetched is None else self._fetched.updated_at
+
+    def load(self) -> Flow[KeySet]:
+        """The keys, fetched if they never were. Raises `ProviderUnavailable`."""
+        if self._fetched is None:
+            self._check_retry()
+            yield from once(self, self._load)
+        if self._fetched is None:
+            self._check_retry()
+            raise ProviderUnavailable(self._failure)
+        return self._fetched.keys
+
+    def _check_retry(self) -> None:
+        wait = self._retry_at - self._clock.ticks()
+        if wait > 0:
+            raise ProviderUnavailable(self._failure, retry_after=wait)
+
+    def _load(self) -> Flow[None]:
+        if self._fetched is None and self._clock.ticks() >= self._retry_at:
+            yield from self._fetch()
+
+    def reload(self, kid: str | None, seen: KeySet, *, just_loaded: bool = False) -> Flow[bool]:
+        """Forced by a signature that no key of `seen` explains. True when there are other keys now.
+
+        `just_loaded`: these keys were fetched for this very request, so that counts as the reload.
+        """
+        if self.keys is not seen:
+            return True
+        ticks = self._clock.ticks()
+        if just_loaded:
+            self._reload_at = ticks + self._interval
+        if ticks < self._reload_at or self._is_absent(kid, ticks):
+            return False
+        yield from once(self, self._reload)
+        self._remember_absent(kid)
+        return self.keys is not seen
+
+    def _reload(self) -> Flow[None]:
+        if self._clock.ticks() >= self._reload_at:
+            yield from self._fetch()
+            self._reload_at = self._clock.ticks() + self._interval
+
+    def _is_absent(self, kid: str | None, ticks: float) -> bool:
+        return kid is not None and self._absent.get(kid, -inf) > ticks
+
+    def _remember_absent(self, kid: str | None) -> None:
+        fetched = self._fetched
+        if kid is None or len(kid) > MAX_KID or fetched is None or kid in fetched.kids:
+            return
+        if len(self._absent) >= MAX_ABSENT:
+            self._absent.clear()  # the least interval between reloads protects the provider all the same
+        self._absent[kid] = self._clock.ticks() + self._interval
+
+    def postpone(self) -> None:
+        """Somebody maintains the set now: the others go on."""
+        self.due = self._clock.ticks() + (self._interval or self._period)
+
+    def maintain(self) -> Flow[None]:
+        """Reloads after the rotate period; meanwhile, and if that fails, the old keys serve."""
+        yield from once(self, self._fetch)
+
+    def refresh(self, basic: tuple[str, str] | None, certificate: tuple[str, str] | None) -> Flow[None]:
+        """Reloads now, by hand, with other credentials if given. Raises `ProviderUnavailable`."""
+        source = self.source
+        if basic is not None:
+            source = source._replace(basic=basic)
+        if certificate is not None:
+            source = source._replace(certificate=certificate)
+        if not (yield from self._fetch(source)):
+            raise ProviderUnavailable(self._failure)
+
+    def forget(self) -> None:
+        """The next request that needs the keys fetches them."""
+        self._fetched, self.due, self._retry_at = None, inf, -inf
+        self._absent.clear()
+        self._changed()
+
+    def _fetch(self, source: Source | None = None) -> Flow[bool]:
+        """One fetch. False when it failed: then everything stays as it was, but for the time to wait."""
+        try:
+            document = yield from read_document(source or self.source)
+        except (Unavailable, Malformed) as error:
+            text = error.detail if isinstance(error, TransportError) else f"{self.source.place}: {error}"
+            self._failure = f"key set not loaded: {text}"
+            self._retry_at = self._clock.ticks() + self._interval
+            log.warning("%s", self._failure)
+            return False
+        self._adopt(document)
+        return True
+
+    def _adopt(self, document: Document) -> None:
+        """A changed set replaces the old one whole: what the provider withdrew verifies no more."""
+        before = self._fetched
+        if self._period:
+            self.due = self._clock.ticks() + self._period
+        if before is not None and before.keys.fingerprint == document.keys.fingerprint:
+            self._fetched = before._replace(digest=document.digest)
+        else:
+            kids = frozenset(key.kid for key in document.keys.keys)
+            previous = None if before is None else before.keys
+            self._fetched = Fetched(document.keys, kids, previous, document.digest, self._clock.now())
+            self._changed()
+        if before is None or before.digest != document.digest:
+            log_findings(self.source, document.keys)
+
+
+class RemoteSigner:
+    """Signs with the key of a fetched set (decision 30 names it)."""
+
+    def __init__(self, remote: Remote, alg: str) -> None:
+        self._remote = remote
+        self._alg = alg
+        self._picked: tuple[KeySet, Key] | None = None
+
+    @property
+    def key(self) -> Key | None:
+        """The key if it is at hand."""
+        picked = self._picked
+        return picked[1] if picked is not None and picked[0] is self._remote.keys else None
+
+    def ready(self) -> Flow[Key]:
+        """Raises `ProviderUnavailable` without a set, `SigningKeyMissing` for a set without such a key."""
+        loaded = self._remote.keys is None
+        keys = yield from self._remote.load()
+        key = keys.signer(self._alg)
+        if key is None and (yield from self._remote.reload(None, keys, just_loaded=loaded)):
+            keys = yield from self._remote.load()
+            key = keys.signer(self._alg)
+        if key is None:
+            raise SigningKeyMissing(f"{self._remote.source.place} has no key that signs with {self._alg}")
+        self._picked = (keys, key)
+        return key
+
+    def used(self, expiry: float | None) -> None:
+        """How long the keys of others are needed is for others to know."""

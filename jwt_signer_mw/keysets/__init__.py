@@ -1,0 +1,1 @@
+"""Key sets: what they are, and where they are kept."""
