@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 HIDDEN = "***"
 
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#]*@)?(?P<rest>[^?#]*)(?P<query>[?#].*)?")
+# Up to the last @, since a password that should be percent-encoded may hold any character.
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>.*@)?(?P<rest>[^?#]*)(?P<query>[?#].*)?")
 
 
 def shown(option: Option, value: object) -> object:
@@ -29,5 +30,5 @@ def redact_url(value: str) -> str:
     url = _URL.fullmatch(value)
     if url is None:
         return HIDDEN
-    user = f"{HIDDEN}@" if "@" in value else ""
+    user = f"{HIDDEN}@" if url["user"] else ""
     return url["scheme"] + user + url["rest"] + (f"?{HIDDEN}" if url["query"] else "")
