@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from jwt_signer_mw.errors import TransportError
@@ -96,7 +97,7 @@ class RequestsTransport:
     def __init__(self) -> None:
         self._session: requests.Session | None = None
         self._process = 0
-        self._authorities = next((os.environ[name] for name in CA_BUNDLES if os.environ.get(name)), None)
+        self._authorities = authorities()
 
     def send(self, exchange: Exchange) -> Reply:
         """The reply, whatever its status. Raises `TransportError`: no answer, not in time, or too long."""
@@ -105,18 +106,18 @@ class RequestsTransport:
                 exchange.method,
                 exchange.url,
                 data=exchange.body or None,
-                headers=_headers(exchange),
+                headers=request_headers(exchange),
                 timeout=urllib3.Timeout(total=exchange.timeout),  # type: ignore[arg-type]
                 allow_redirects=False,
                 stream=True,
-                verify=(self._authorities or True) if exchange.verify else False,
+                verify=self._authorities if exchange.verify else False,
                 cert=exchange.certificate,
             ) as response:
                 body = _read(response, exchange.max_bytes)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status_code, headers, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise TransportError(f"{_place(exchange.url)}: {type(error).__name__}") from None
+            raise TransportError(f"{place(exchange.url)}: {type(error).__name__}") from None
 
     def close(self) -> None:
         if self._session is not None:
@@ -136,7 +137,13 @@ class RequestsTransport:
         return self._session
 
 
-def _headers(exchange: Exchange) -> dict[str, str]:
+def authorities() -> str:
+    """The path of the certificates that are trusted: what the environment names, else `certifi`'s."""
+    return next((os.environ[name] for name in CA_BUNDLES if os.environ.get(name)), DEFAULT_CA_BUNDLE_PATH)
+
+
+def request_headers(exchange: Exchange) -> dict[str, str]:
+    """What is sent beside what a client library adds by itself."""
     headers = {"User-Agent": "jwt-signer-mw", "Accept-Encoding": "gzip, identity", **dict(exchange.headers)}
     if exchange.basic is not None:
         credentials = ":".join(exchange.basic).encode()
@@ -150,11 +157,11 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
     for chunk in response.iter_content(CHUNK):
         size += len(chunk)
         if size > max_bytes:
-            raise TransportError(f"{_place(response.url)}: a body of more than {max_bytes} bytes")
+            raise TransportError(f"{place(response.url)}: a body of more than {max_bytes} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _place(url: str) -> str:
+def place(url: str) -> str:
     """The URL without a query, which may hold secrets."""
     return url.partition("?")[0]

@@ -50,10 +50,14 @@ class Fetch(NamedTuple):
 
 
 class Call(NamedTuple):
-    """Run a function that may block or burn the processor; an asynchronous driver uses a thread."""
+    """Run a function that may block; an asynchronous driver uses a thread.
+
+    `burns`: it does not wait but burn the processor, so more of them at once than cores are no help.
+    """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    burns: bool = False
 
 
 class Once(NamedTuple):
@@ -74,6 +78,11 @@ def fetch(exchange: Exchange) -> Flow[Reply]:
 def call(function: Callable[P, T], *arguments: P.args, **_: P.kwargs) -> Flow[T]:
     """Positional arguments only: a command has to be hashable."""
     return cast("T", (yield Call(function, arguments)))
+
+
+def compute(function: Callable[P, T], *arguments: P.args, **_: P.kwargs) -> Flow[T]:
+    """`call` for what burns the processor: an RSA signature, a new key."""
+    return cast("T", (yield Call(function, arguments, burns=True)))
 
 
 def once(key: Hashable, flow: Callable[[], Flow[T]]) -> Flow[T]:

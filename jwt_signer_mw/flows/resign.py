@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from jwt_signer_mw.errors import TokenExpired
-from jwt_signer_mw.flows.commands import call
+from jwt_signer_mw.flows.commands import compute
 from jwt_signer_mw.tokens.claims import ClaimEdits, decode_values, read_date
 from jwt_signer_mw.wire import dump_json, encode_base64url
 
@@ -58,7 +58,7 @@ class Resigner:
         signing_input = f"{self._encoded_header(key)}.{encode_base64url(dump_json(claims))}"
         message = signing_input.encode("ascii")
         if self._algorithm in SLOW:
-            signature = yield from call(key.sign, self._algorithm, message)
+            signature = yield from compute(key.sign, self._algorithm, message)
         else:
             signature = key.sign(self._algorithm, message)
         self._keys.used(read_date(claims, ("exp",)))
