@@ -38,7 +38,7 @@ JSON_VALUES = st.recursive(
 
 
 @pytest.mark.parametrize(
-    ("text", "octets"),
+    "text, octets",
     [
         ("", b""),
         ("Zg", b"f"),
@@ -179,7 +179,7 @@ def test_not_json(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    "text, value",
     [
         (rb'{"a":"\ud83d\ude00"}', {"a": "\U0001f600"}),
         (rb'{"a":"\\ud800"}', {"a": "\\ud800"}),  # an escaped backslash, not an escaped surrogate
