@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.settings import ClaimRules
 
-FIELDS = ("id", "username", "custom_id")
+FIELDS = Consumer._fields
 MAX_VALUE = 1024  # characters of a claim that is looked up
 
 
@@ -30,14 +30,14 @@ class Consumers(Protocol):
 
 
 class ListedConsumers:
-    """Consumers from a list of `{id, username, custom_id}`."""
+    """Consumers from a list; of two with the same value in one field the first is found."""
 
     blocking = False
 
-    def __init__(self, entries: Iterable[Mapping[str, str | None]]) -> None:
+    def __init__(self, entries: Iterable[Consumer | Mapping[str, str | None]]) -> None:
         self._found: dict[tuple[str, str], Consumer] = {}
         for entry in entries:
-            consumer = Consumer(**{field: entry.get(field) for field in FIELDS})
+            consumer = entry if isinstance(entry, Consumer) else Consumer(*map(entry.get, FIELDS))
             for field in FIELDS:
                 value = getattr(consumer, field)
                 if value is not None:
@@ -57,9 +57,7 @@ class CalledConsumers:
 
     def find(self, field: str, value: str) -> Consumer | None:
         found = self._function(field, value)
-        if found is None or isinstance(found, Consumer):
-            return found
-        return Consumer(**{name: _text(found.get(name)) for name in FIELDS})
+        return None if found is None else _consumer(found)
 
 
 NO_CONSUMERS = ListedConsumers(())
@@ -90,5 +88,8 @@ def _lookup_value(value: object, option: str) -> str:
     return value
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _consumer(entry: Consumer | Mapping[str, Any]) -> Consumer:
+    if isinstance(entry, Consumer):
+        return entry
+    values = (entry.get(field) for field in FIELDS)
+    return Consumer(*(None if value is None else str(value) for value in values))
