@@ -311,6 +311,21 @@ def test_settings_are_frozen_comparable_and_picklable() -> None:
     assert len({settings, Settings.load(GOOD)}) == 1
 
 
+@pytest.mark.parametrize(
+    "changes, signs",
+    [
+        ({}, True),
+        ({"access_token_signing": False}, False),
+        ({"access_token_upstream_header": ""}, False),
+        ({"access_token_signing": False, "original_access_token_upstream_header": "X-Original"}, False),
+    ],
+)
+def test_whether_a_new_token_is_made(changes: dict[str, Any], signs: bool) -> None:
+    settings = Settings.load(changes)
+    assert settings.access_token.signs is signs
+    assert not settings.channel_token.signs
+
+
 class Store:
     """Stands for an object that does a service's work."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jwt_signer_mw import Settings
+from jwt_signer_mw.jose import SIGNING_ALGORITHMS
 from jwt_signer_mw.settings.declared import ClaimRules, KeysetSource, Parameters, TokenSettings
 from jwt_signer_mw.settings.loading import OPTIONS
 from jwt_signer_mw.settings.options import SINCE, SuiteOptions
@@ -143,6 +144,10 @@ def test_one_field_has_its_own_flat_name_in_every_part() -> None:
     assert settings.channel_token.keyset.option("uri") == "channel_token_keyset"
     with pytest.raises(KeyError):
         rules.option("audience")
+
+
+def test_signing_algorithms_are_those_that_can_sign() -> None:
+    assert set(SIGNING.split()) == set(SIGNING_ALGORITHMS)
 
 
 def test_consumer_fields_and_signing_algorithms_are_choices() -> None:

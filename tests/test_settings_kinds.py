@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -238,6 +239,12 @@ def test_consumer_fields_are_choices(given: object, problem: str) -> None:
 )
 def test_client_certificates(given: object) -> None:
     assert value_of(CERTIFICATE, given) == ClientCertificate("/c.pem", "/c.pem")
+
+
+def test_client_certificates_by_path_objects() -> None:
+    pair = {"cert": Path("/c.pem"), "key": Path("/k.pem")}
+    assert value_of(CERTIFICATE, Path("/c.pem")) == ClientCertificate("/c.pem", "/c.pem")
+    assert value_of(CERTIFICATE, pair) == ClientCertificate("/c.pem", "/k.pem")
 
 
 def test_a_client_certificate_is_looked_up_by_its_name() -> None:

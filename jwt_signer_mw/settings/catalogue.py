@@ -92,7 +92,7 @@ ENTRIES = (
     Entry(
         "settings.W010",
         "A token is mandatory, but no header is set for it.",
-        "Set `channel_token_optional` to true to use one token only.",
+        "Set the name of its header, or `..._optional` to true.",
     ),
     Entry("settings.W011", "No token can be accepted.", "Set a key set or an introspection endpoint."),
     Entry("settings.W012", "Expiry is not checked.", "Leave the check on; leeway is for clocks that differ."),

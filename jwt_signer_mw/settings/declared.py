@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jwt_signer_mw.settings.declaring import Part, parameter, part, switch, text
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, PathList, Text, TextList, TextMap
 from jwt_signer_mw.settings.options import SuiteOptions
-from jwt_signer_mw.settings.services import Certificate
+from jwt_signer_mw.settings.services import CONSUMER_FIELDS, Certificate
 
 if TYPE_CHECKING:
     from jwt_signer_mw.settings.services import ClientCertificate
@@ -18,7 +18,6 @@ SIGNING_ALGORITHMS = (
     *("RS256", "RS512", "PS256", "PS384", "PS512"),  # no RS384, as in Kong
     *("ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"),
 )
-CONSUMER_FIELDS = ("id", "username", "custom_id")
 ONE_YEAR = 31_536_000  # seconds; no skew of clocks is longer
 ONE_HOUR = 3_600_000  # milliseconds; no request waits longer
 
@@ -260,6 +259,11 @@ class TokenSettings(Part):
         since="3.7",
         null="default",
     )
+
+    @property
+    def signs(self) -> bool:
+        """Whether a new token is made; without one, no key is needed."""
+        return self.signing and self.upstream_header is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

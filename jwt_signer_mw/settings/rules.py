@@ -21,6 +21,7 @@ from jwt_signer_mw.settings.addresses import (
     fault_of_url,
 )
 from jwt_signer_mw.settings.catalogue import problem
+from jwt_signer_mw.settings.services import CONSUMER_FIELDS
 from jwt_signer_mw.settings.weaknesses import find_weaknesses
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def find_bad_body_arguments(settings: Parameters) -> Iterator[Problem]:
 def find_ambiguous_consumers(settings: Parameters) -> Iterator[Problem]:
     if not isinstance(settings.consumers, tuple):
         return
-    for field in ("id", "username", "custom_id"):
+    for field in CONSUMER_FIELDS:
         values = sorted(value for one in settings.consumers if (value := getattr(one, field)) is not None)
         if any(first == second for first, second in pairwise(values)):
             yield problem("settings.E031", "consumers", f"has two elements with the same {field}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -51,15 +52,13 @@ class Certificate(Plain):
             value = read_json(value)
         if isinstance(value, Mapping):
             return self._from_map(value)
-        if not isinstance(value, str):
-            raise wrong_type(CERTIFICATE_FORMS, value)
-        path = Text().read(value)
+        path = _read_path(value)
         return ClientCertificate(path, path)
 
     def _from_map(self, value: Mapping[Any, object]) -> ClientCertificate | CertificateName:
         names = set(value)
         if names == {"cert", "key"}:
-            return ClientCertificate(Text().read(value["cert"]), Text().read(value["key"]))
+            return ClientCertificate(_read_path(value["cert"]), _read_path(value["key"]))
         if names == {"id"} and self.by_name:
             return CertificateName(Text().read(value["id"]))
         raise wrong_type(CERTIFICATE_FORMS, value)
@@ -121,6 +120,13 @@ class Consumers(Plain):
         fields = {name: Text().schema() for name in CONSUMER_FIELDS}
         one = {"type": "object", "properties": fields, "additionalProperties": False, "minProperties": 1}
         return {"anyOf": [Text().schema(), {"type": "array", "items": one}]}
+
+
+def _read_path(value: object) -> str:
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        raise wrong_type(CERTIFICATE_FORMS, value)
+    return Text().read(path)
 
 
 def _read_consumer(value: object) -> Consumer:

@@ -51,7 +51,7 @@ def find_shared_input(settings: Parameters) -> Iterator[Problem]:
 
 def find_free_expiry(settings: Parameters) -> Iterator[Problem]:
     """Decision 28: a new token outlives the old one only where somebody says so."""
-    signing = [one for one in (settings.access_token, settings.channel_token) if signs(one)]
+    signing = [one for one in (settings.access_token, settings.channel_token) if one.signs]
     if signing and "exp" in dict(settings.set_claims):
         yield problem("settings.W004", "set_claims", "sets the expiry of new tokens.")
     for token in signing:
@@ -140,10 +140,6 @@ def accepts_jwt(token: TokenSettings) -> bool:
 
 def introspects(token: TokenSettings) -> bool:
     return token.enable_introspection and token.introspection_endpoint is not None
-
-
-def signs(token: TokenSettings) -> bool:
-    return token.signing and token.upstream_header is not None
 
 
 RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
