@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from jwt_signer_mw.settings.kinds import Boolean, Kind, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+Null: TypeAlias = Literal["refused", "none", "default"]
 
 _DECLARED = "declared"
 _PART = "part"
@@ -32,7 +34,7 @@ class Declared:
     unit: str = ""
     secret: bool = False
     referenceable: bool = False
-    null: Literal["refused", "none", "default"]  # what null (and, where `blank`, "") stands for
+    null: Null  # what null (and, where `blank`, "") stands for
     blank: bool = False
 
 
@@ -81,11 +83,11 @@ class Part:
 
 
 def parameter(
-    template: str, kind: Kind, default: Any, help_text: str, *, null: str | None = None, **more: Any
+    template: str, kind: Kind, default: Any, help_text: str, *, null: Null | None = None, **more: Any
 ) -> Any:
     """Declare a parameter. Null stands for none where the default is null, else it is refused."""
     null = null or ("none" if default is None else "refused")
-    declared = Declared(template=template, kind=kind, default=default, help=help_text, null=null, **more)  # type: ignore[arg-type]
+    declared = Declared(template=template, kind=kind, default=default, help=help_text, null=null, **more)
     return field(default=default, repr=not declared.secret, metadata={_DECLARED: declared})
 
 
