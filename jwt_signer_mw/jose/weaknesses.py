@@ -12,6 +12,7 @@ _ROCA_GENERATOR = 65537
 _ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
 
 _P25519 = 2**255 - 19
+_Y_OF_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 _P448 = 2**448 - 2**224 - 1
 # The y of every point whose order divides the cofactor, also in unreduced form. Anybody can make a
 # "signature" for such a public key.
@@ -23,8 +24,8 @@ _SMALL_ORDER = {
             _P25519 - 1,
             _P25519,
             _P25519 + 1,
-            0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7,
-            0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+            _Y_OF_ORDER_8,
+            _P25519 - _Y_OF_ORDER_8,
         }
     ),
     57: frozenset({0, 1, _P448 - 1, _P448, _P448 + 1}),
