@@ -15,7 +15,7 @@ from jwt_signer_mw.flows.consumers import map_consumer
 from jwt_signer_mw.request.extract import reader_of
 from jwt_signer_mw.tokens.checks import compile_checks, run_checks, valid_until
 from jwt_signer_mw.tokens.claims import read_claim
-from jwt_signer_mw.tokens.compact import looks_like_jwt, split_compact
+from jwt_signer_mw.tokens.compact import read_compact
 from jwt_signer_mw.wire import Malformed, parse_object
 
 if TYPE_CHECKING:
@@ -83,13 +83,13 @@ class Examiner:
 
     def examine(self, credential: Credential, consumer: Consumer | None) -> Flow[Examined]:
         """Raises the refusal of the first step that fails. `consumer` is who is mapped already."""
-        if looks_like_jwt(credential.token):
-            return (yield from self._examine_jwt(credential.token, consumer))
-        return (yield from self._examine_opaque(credential.token, consumer))
+        token = read_compact(credential.token)
+        if token is None:
+            return (yield from self._examine_opaque(credential.token, consumer))
+        return (yield from self._examine_jwt(token, consumer))
 
-    def _examine_jwt(self, text: str, consumer: Consumer | None) -> Flow[Examined]:
+    def _examine_jwt(self, token: Compact, consumer: Consumer | None) -> Flow[Examined]:
         rules = self._token.claims
-        token = split_compact(text)
         if self._token.verify_signature:
             yield from self._verifier.verify(token)
         claims = _parse(token)
@@ -126,11 +126,14 @@ class Examiner:
     def _embedded(self, claims: Claims, path: Path) -> Compact:
         text = read_claim(claims, path)
         option = f"{self._token.name}_introspection_jwt_claim"
-        if type(text) is not str or not looks_like_jwt(text):
+        if type(text) is not str:
             raise IntrospectionJwtMissing("no JWT in the introspection result", option=option)
         if len(text) > self._max_token_bytes:
             raise IntrospectionJwtMissing("the JWT in the introspection result is too long", option=option)
-        return split_compact(text)
+        token = read_compact(text)
+        if token is None:
+            raise IntrospectionJwtMissing("no JWT in the introspection result", option=option)
+        return token
 
 
 def _parse(token: Compact) -> Claims:

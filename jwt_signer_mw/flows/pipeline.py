@@ -121,40 +121,59 @@ class Pipeline:
         if keyring.epoch != self._epoch:
             self._epoch = keyring.epoch
             self.verdicts.clear()
-        values = self._values(incoming)
-        key = key_of(values) if values is not None and self.verdicts.enabled else None
-        if values is None or key is None:
-            verdict = yield from self._judge(incoming, None)
-            return verdict, values or self._first_values(incoming), False
+        credentials = self._read(incoming)
+        values = self._carriers(incoming)
+        good = not any(isinstance(credential, Refusal) for credential in credentials)
+        key = key_of(values) if good and self.verdicts.enabled else None
+        if key is None:
+            return (yield from self._judge(credentials, values, None)), values, False
         known = self.verdicts.get(key)
         if known is not None:
             return known, values, True
-        verdict = yield from once((id(self), key), partial(self._judge, incoming, key))
+        verdict = yield from once((id(self), key), partial(self._judge, credentials, values, key))
         return verdict, values, False
 
-    def _judge(self, incoming: Incoming, key: bytes | None) -> Flow[Verdict]:
+    def _read(self, incoming: Incoming) -> tuple[Credential | Refusal | None, ...]:
+        """All tokens, before anything is removed or asked. The first one's refusal ends it here; another
+        one's has to wait until the tokens before it were examined."""
+        first, *others = self._lanes
+        found: list[Credential | Refusal | None] = [first.examiner.read(incoming.headers)]
+        for lane in others:
+            try:
+                found.append(lane.examiner.read(incoming.headers))
+            except Refusal as refusal:
+                found.append(refusal)
+        return tuple(found)
+
+    def _judge(
+        self,
+        credentials: tuple[Credential | Refusal | None, ...],
+        carriers: tuple[str | None, ...],
+        key: bytes | None,
+    ) -> Flow[Verdict]:
         """Examine both tokens, then sign, then write; raises the first refusal."""
         if key is not None and (known := self.verdicts.get(key)) is not None:
             return known  # somebody was faster
         epoch = self.keyring.epoch
         consumer: Consumer | None = None
         examined: list[tuple[Credential, Examined] | None] = []
-        for lane in self._lanes:
-            credential = lane.examiner.read(incoming.headers)
+        for lane, credential in zip(self._lanes, credentials, strict=True):
             if credential is None:
                 examined.append(None)
-                continue
-            result = yield from lane.examiner.examine(credential, consumer)
-            consumer = result.consumer
-            examined.append((credential, result))
-        verdict, remember = yield from self._write(incoming, examined, consumer)
+            elif isinstance(credential, Refusal):
+                raise credential
+            else:
+                result = yield from lane.examiner.examine(credential, consumer)
+                consumer = result.consumer
+                examined.append((credential, result))
+        verdict, remember = yield from self._write(carriers, examined, consumer)
         if key is not None and remember and epoch == self.keyring.epoch and verdict.until > self._now():
             self.verdicts.put(key, verdict)
         return verdict
 
     def _write(
         self,
-        incoming: Incoming,
+        carriers: tuple[str | None, ...],
         examined: list[tuple[Credential, Examined] | None],
         consumer: Consumer | None,
     ) -> Flow[tuple[Verdict, bool]]:
@@ -176,7 +195,7 @@ class Pipeline:
                 written.append((lane.original.name, lane.original.value(credential.token)))
             until, remember = min(until, result.until), remember and result.remember
             carrier = self.reads.index(lane.header)
-            payload = self._payload_to_keep(incoming.headers[lane.header][0], found)
+            payload = _payload_to_keep(carriers[carrier] or "", found)
             outcomes.append(Outcome(result.source, carrier, payload, signed))
         if consumer is not None:
             written.extend(consumer_headers(consumer))
@@ -184,31 +203,16 @@ class Pipeline:
         shared = self._share(tuple(outcomes))
         return Verdict(until, 0.0, names, values, shared, consumer), remember
 
-    def _payload_to_keep(self, carrier: str, found: tuple[Credential, Examined]) -> bytes | None:
-        """None where the client's header value holds the payload already: memory per entry counts."""
-        credential, result = found
-        if result.source == "jwt" and carrier.rpartition(" ")[2] == credential.token:
-            return None
-        return result.payload
-
     def _share(self, outcomes: tuple[Outcome | None, ...]) -> tuple[Outcome | None, ...]:
         """Outcomes of JWTs are alike: one tuple serves every entry."""
         if any(outcome is not None and outcome.payload is not None for outcome in outcomes):
             return outcomes
         return self._shared.setdefault(outcomes, outcomes)
 
-    def _values(self, incoming: Incoming) -> tuple[str | None, ...] | None:
-        """One value per header of `reads`, the scheme in its usual spelling; None if one is repeated."""
-        values: list[str | None] = []
-        for name in self.reads:
-            found = incoming.headers.get(name, ())
-            if len(found) > 1 or (found and len(found[0]) > self.longest):
-                return None
-            values.append(_usual_scheme(found[0]) if found else None)
-        return tuple(values)
-
-    def _first_values(self, incoming: Incoming) -> tuple[str | None, ...]:
-        return tuple(next(iter(incoming.headers.get(name, ())), None) for name in self.reads)
+    def _carriers(self, incoming: Incoming) -> tuple[str | None, ...]:
+        """The header values that were read, the scheme in its usual spelling."""
+        headers = incoming.headers
+        return tuple([_usual_scheme(headers[name][0]) if name in headers else None for name in self.reads])
 
     def _report(self, event: Decided) -> None:
         for observer in self.observers:
@@ -253,8 +257,16 @@ def forward_of(verdict: Verdict, values: tuple[str | None, ...]) -> Forward:
     return Forward(verdict.names, verdict.values, identity)
 
 
+def _payload_to_keep(carrier: str, found: tuple[Credential, Examined]) -> bytes | None:
+    """None where the client's header value holds the payload already: memory per entry counts."""
+    credential, result = found
+    if result.source == "jwt" and carrier.rpartition(" ")[2] == credential.token:
+        return None
+    return result.payload
+
+
 def _usual_scheme(value: str) -> str:
-    if value[:7].lower() == "bearer ":
+    if not value.startswith("Bearer ") and value[:7].lower() == "bearer ":
         return "Bearer " + value[7:]
     return value
 

@@ -66,13 +66,14 @@ class VerdictCache:
 
 
 def key_of(values: tuple[str | None, ...]) -> bytes | None:
-    """A name for these header values that tells nothing about them; None for values that are no text.
+    """A name for these header values that tells nothing about them; None where there is nothing to name.
 
-    Lengths come first, so that no two requests share a name by moving text between headers.
+    Lengths come first, so that no two requests share a name by moving text between headers, and an
+    empty header is not an absent one.
     """
     try:
         if len(values) == 1:
-            return hashlib.sha256((values[0] or "").encode()).digest()
+            return None if values[0] is None else hashlib.sha256(values[0].encode()).digest()
         lengths = ",".join(["-" if value is None else str(len(value)) for value in values])
         return hashlib.sha256("".join([lengths, ";", *(value or "" for value in values)]).encode()).digest()
     except UnicodeEncodeError:  # lone surrogates
