@@ -9,6 +9,8 @@ from jwt_signer_mw.wire import decode_base64url, parse_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+IDENTITY = "jwt_signer_mw.identity"  # where an environ and a scope hold it
+
 Source: TypeAlias = Literal["jwt", "introspection"]
 
 

@@ -8,7 +8,8 @@ from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.flows.administration import AdminRequest
-from jwt_signer_mw.messages import Forward, Incoming
+from jwt_signer_mw.messages import IDENTITY, Forward, Incoming
+from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
 from jwt_signer_mw.request.responses import status_line
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from jwt_signer_mw.settings import Settings
-
-IDENTITY = "jwt_signer_mw.identity"
-MAX_ADMIN_BODY = 65536  # bytes
 
 
 class JWTSignerMiddleware:
@@ -102,13 +100,13 @@ class WSGIAdministration:
 
 
 def _admin_request(environ: WSGIEnvironment) -> AdminRequest:
-    names = ("authorization", "if-none-match", "content-type", "origin", "sec-fetch-site")
     return AdminRequest(
         environ["REQUEST_METHOD"],
         decoded(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")),
         environ.get("RAW_URI") or environ.get("REQUEST_URI"),
-        {name: environ[environ_key(name)] for name in names if environ_key(name) in environ},
+        {name: environ[environ_key(name)] for name in HEADERS if environ_key(name) in environ},
         _body(environ),
+        environ.get("HTTP_HOST", ""),
     )
 
 
@@ -116,7 +114,7 @@ def _body(environ: WSGIEnvironment) -> bytes:
     length = environ.get("CONTENT_LENGTH") or "0"
     if environ["REQUEST_METHOD"] != "POST" or not (length.isascii() and length.isdigit()):
         return b""
-    return environ["wsgi.input"].read(min(int(length), MAX_ADMIN_BODY + 1))  # type: ignore[no-any-return]
+    return environ["wsgi.input"].read(min(int(length), MAX_BODY + 1))  # type: ignore[no-any-return]
 
 
 def environ_key(name: str) -> str:

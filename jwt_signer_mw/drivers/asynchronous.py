@@ -19,6 +19,7 @@ from jwt_signer_mw.flows.commands import Call, Fetch, Once
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
+    from jwt_signer_mw.drivers.transport import Transport
     from jwt_signer_mw.flows.commands import Command, Exchange, Flow, Reply
 
 T = TypeVar("T")
@@ -28,13 +29,19 @@ BLOCKING_THREADS = 16  # calls at once that wait for a store, a cache or a consu
 
 
 class AsyncTransport(Protocol):
-    """Makes one exchange. Raises `TransportError`, nothing else."""
+    """Makes one exchange. Raises `TransportError`, nothing else. An `aclose`, if it has one, ends it."""
 
     async def send(self, exchange: Exchange) -> Reply: ...
 
-    async def aclose(self) -> None:
-        """Close what is open on this event loop."""
-        ...
+
+class ThreadedTransport:
+    """A blocking transport for the asynchronous driver; every exchange takes a thread."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def send(self, exchange: Exchange) -> Reply:
+        return await to_thread.run_sync(self._transport.send, exchange)
 
 
 class Flight:
@@ -98,7 +105,7 @@ class AsynchronousDriver:
     def __init__(
         self, transport: AsyncTransport, *, blocking: Callable[..., Awaitable[Any]] | None = None
     ) -> None:
-        self.transport = transport
+        self._transport = transport
         self._blocking = blocking
         self._home: RunVar[_Home] = RunVar("jwt_signer_mw.drivers.asynchronous")
 
@@ -109,6 +116,12 @@ class AsynchronousDriver:
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         return await self.resume(flow, first)
+
+    async def aclose(self) -> None:
+        """Closes the transport's connections of this event loop. They open again when they are needed."""
+        close = getattr(self._transport, "aclose", None)
+        if close is not None:
+            await close()
 
     async def resume(self, flow: Flow[T], command: Command) -> T:
         """Goes on with a flow that has asked for `command`."""
@@ -129,7 +142,7 @@ class AsynchronousDriver:
         if type(command) is Call:
             return await self._call(command)
         if type(command) is Fetch:
-            return await self.transport.send(command.exchange)
+            return await self._transport.send(command.exchange)
         if type(command) is Once:
             return await self._once(command)
         raise TypeError(f"unknown command {type(command).__name__}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.settings import Settings
 
 MAX_BODY = 65_536  # bytes
+HEADERS = ("authorization", "if-none-match", "origin", "sec-fetch-site")  # that are looked at
 KEY_SET = "application/jwk-set+json"  # RFC 7517 section 8.5
 PLAIN = "application/json"
 NO_STORE = ("Cache-Control", "no-store")
@@ -30,7 +31,7 @@ _CREDENTIALS = {"client_username", "client_password", "client_certificate"}
 class AdminRequest(NamedTuple):
     """`path` is decoded and may have anything in front of `/jwks`; `raw` is it as sent, if the server tells.
 
-    `headers`, in lower case: authorization, if-none-match, origin, sec-fetch-site.
+    `headers`: those of `HEADERS` that were sent, in lower case.
     """
 
     method: str

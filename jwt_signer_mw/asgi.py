@@ -1,0 +1,244 @@
+"""The ASGI adapter: translates a scope into a request's head, and a decision back.
+
+Runs on asyncio, and on trio. Extra `asgi`.
+"""
+
+from __future__ import annotations
+
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+
+from jwt_signer_mw.assembly import Assembly, Services
+from jwt_signer_mw.drivers.async_transport import HttpxTransport
+from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver, ThreadedTransport
+from jwt_signer_mw.drivers.blocking import BlockingDriver
+from jwt_signer_mw.drivers.transport import RequestsTransport
+from jwt_signer_mw.errors import JWTSignerError
+from jwt_signer_mw.flows.administration import AdminRequest
+from jwt_signer_mw.messages import IDENTITY, Forward, Incoming
+from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
+from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+
+    from jwt_signer_mw.drivers.asynchronous import AsyncTransport
+    from jwt_signer_mw.settings import Settings
+
+    Scope: TypeAlias = MutableMapping[str, Any]
+    Message: TypeAlias = MutableMapping[str, Any]
+    Receive: TypeAlias = Callable[[], Awaitable[Message]]
+    Send: TypeAlias = Callable[[Message], Awaitable[None]]
+    ASGIApplication: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+    Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+    Value: TypeAlias = tuple[int, str]  # of a header: its place among those that are read
+
+SETTINGS = "jwt_signer_mw.settings"  # in the scope: by which policy the request was decided
+STATE = "jwt_signer"  # the identity's name in `scope["state"]`, which is Starlette's `request.state`
+MAX_REMEMBERED_NAME = 64  # bytes
+POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1; before the handshake is accepted, servers make 403 of it
+
+# What becomes of a header: its place among those that are read, or one of these.
+HARMLESS = -1
+MANAGED = -2
+
+
+class UnknownScope(JWTSignerError):
+    """A kind of connection that the middleware can't protect, so it lets nothing through."""
+
+
+class JWTSignerMiddleware:
+    """Checks the tokens of every request and websocket and re-signs them before `app` sees it.
+
+    `settings` is a mapping of plugin parameters and suite options, or a `Settings`; what it leaves
+    unset comes from `JWT_SIGNER_...` environment variables. Raises `ConfigurationError`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApplication,
+        settings: Settings | Mapping[str, Any] | None = None,
+        **services: Unpack[Services],
+    ) -> None:
+        self.assembly = Assembly(settings, **services)
+        self.app = app
+        self.pipeline = self.assembly.pipeline
+        self.driver = AsynchronousDriver(_transport(self.assembly.transport))
+        BlockingDriver(RequestsTransport()).run(self.assembly.keyring.prepare())
+        self.admin = ASGIAdministration(self)
+        self._places = {name: place for place, name in enumerate(self.pipeline.reads)}
+        self._nothing: list[str | None] = [None] * len(self._places)
+        self._written = {name: name.lower().encode("latin-1") for name in self.pipeline.writes}
+        self._roles: dict[bytes, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind not in ("http", "websocket"):
+            await self._other(scope, receive, send)
+            return
+        pipeline = self.pipeline
+        kept, values, again = self._sort(scope["headers"])
+        forward = None
+        if not again and (not pipeline.exempt or inner_path(scope) not in pipeline.exempt):
+            forward = pipeline.recall(tuple(values))
+        if forward is None:
+            decision = await self.driver.run(pipeline.decide(self._incoming(scope, kept, values, again)))
+            if not isinstance(decision, Forward):
+                await answer(scope, send, decision.status, decision.headers, decision.body)
+                return
+            forward = decision
+        elif pipeline.observers:
+            pipeline.accepted(scope.get("method", "GET"), inner_path(scope), forward)
+        await self.app(self._rewritten(scope, kept, forward), receive, send)
+
+    def _sort(self, headers: Headers) -> tuple[list[tuple[bytes, bytes]], list[str | None], list[Value]]:
+        """The headers that go on, the values in the order of `reads`, and what came a second time."""
+        roles, kept, values, again = self._roles, [], self._nothing.copy(), []
+        for pair in headers:
+            role = roles.get(pair[0])
+            if role is None:
+                role = self._role(pair[0])
+            if role == HARMLESS:
+                kept.append(pair)
+            elif role >= 0:
+                value = pair[1].decode("latin-1")
+                if values[role] is None:
+                    values[role] = value
+                else:
+                    again.append((role, value))
+        return kept, values, again
+
+    def _role(self, name: bytes) -> int:
+        """Looks a spelling up, and remembers it: clients send the same few dozen all the time."""
+        text = name.decode("latin-1")
+        role = self._places.get(fold(text), MANAGED if text in self.pipeline.managed else HARMLESS)
+        if len(self._roles) >= MAX_REMEMBERED_NAMES:
+            self._roles.clear()
+        if len(name) <= MAX_REMEMBERED_NAME:
+            self._roles[name] = role
+        return role
+
+    def _incoming(
+        self, scope: Scope, kept: list[tuple[bytes, bytes]], values: list[str | None], again: list[Value]
+    ) -> Incoming:
+        reads = self.pipeline.reads
+        found: dict[str, tuple[str, ...]] = {
+            name: (value,) for name, value in zip(reads, values, strict=True) if value is not None
+        }
+        for place, value in again:
+            found[reads[place]] += (value,)
+        hosts = (value.decode("latin-1") for name, value in kept if name.lower() == b"host")
+        server = scope.get("server") or ("",)
+        return Incoming(scope.get("method", "GET"), inner_path(scope), next(hosts, "") or server[0], found)
+
+    def _rewritten(self, scope: Scope, kept: list[tuple[bytes, bytes]], forward: Forward) -> Scope:
+        """A copy (the caller's scope stays as it is) with the client's harmless headers, and ours."""
+        written = self._written
+        for name, value in zip(forward.names, forward.values, strict=True):
+            kept.append((written[name], value.encode("latin-1")))
+        scope = dict(scope)
+        scope["headers"] = kept
+        scope[IDENTITY] = forward.identity
+        scope[SETTINGS] = self.pipeline.settings
+        scope.setdefault("state", {})[STATE] = forward.identity  # the server makes one for each request
+        return scope
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The lifespan passes: keys that could not be had at build are, connections close at the end."""
+        if scope["type"] != "lifespan":
+            raise UnknownScope(f"a scope of type {scope['type']!r} can't be protected")
+
+        async def receive_and_prepare() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.driver.run(self.assembly.keyring.prepare())
+            return message
+
+        async def close_and_send(message: Message) -> None:
+            if message["type"] != "lifespan.startup.complete":
+                await self.driver.aclose()
+            await send(message)
+
+        try:
+            await self.app(scope, receive_and_prepare, close_and_send)
+        finally:
+            await self.driver.aclose()
+
+
+class ASGIAdministration:
+    """The key set endpoints as an ASGI application: `middleware.admin`."""
+
+    def __init__(self, middleware: JWTSignerMiddleware) -> None:
+        self._middleware = middleware
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise UnknownScope(f"key sets are not served to a scope of type {scope['type']!r}")
+        body = await _body(receive) if scope["method"] == "POST" else b""
+        if body is None:
+            return
+        administration = self._middleware.assembly.administration
+        decided = await self._middleware.driver.run(administration.answer(_admin_request(scope, body)))
+        await answer(scope, send, *decided)
+
+
+def _transport(given: Any) -> AsyncTransport:
+    if given is None:
+        return HttpxTransport()
+    return given if iscoroutinefunction(given.send) else ThreadedTransport(given)
+
+
+def _admin_request(scope: Scope, body: bytes) -> AdminRequest:
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        text = name.decode("latin-1").lower()
+        if text in HEADERS or text == "host":  # several values become one, as in WSGI: that one fits nothing
+            found[text] = ",".join((*([found[text]] if text in found else []), value.decode("latin-1")))
+    raw = scope.get("raw_path")
+    return AdminRequest(
+        scope["method"],
+        scope["path"],
+        None if raw is None else raw.decode("latin-1"),
+        found,
+        body,
+        found.get("host", ""),
+    )
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The body, or its beginning if it is too long anyway; None for a client that left."""
+    body = b""
+    while len(body) <= MAX_BODY:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return body
+
+
+async def answer(
+    scope: Scope, send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes
+) -> None:
+    """Answers in place of the application; a websocket is refused before it is accepted."""
+    prefix = ""
+    if scope["type"] == "websocket":
+        prefix = "websocket."
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
+    elif scope["method"] == "HEAD":
+        body = b""
+    pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": f"{prefix}http.response.start", "status": status, "headers": pairs})
+    await send({"type": f"{prefix}http.response.body", "body": body})
+
+
+def inner_path(scope: Scope) -> str:
+    """The path inside the mount, as routers read it; WSGI servers take the same part away."""
+    path: str = scope["path"]
+    root = (scope.get("root_path") or "").rstrip("/")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path
