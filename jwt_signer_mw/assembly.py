@@ -51,9 +51,9 @@ class Assembly:
         self.settings = settings
         self.clock = Clock.of(services.get("clock"))
         self.transport = services.get("transport")
-        store = _given(services.get("keyset_store"), settings.keyset_store)
-        cache = _given(services.get("cache"), settings.cache)
-        consumers = _given(services.get("consumers"), settings.consumers)
+        store = _service("keyset_store", services.get("keyset_store"), settings.keyset_store)
+        cache = _service("cache", services.get("cache"), settings.cache)
+        consumers = _service("consumers", services.get("consumers"), settings.consumers)
         if store is None or isinstance(store, str):
             store = open_store(store, encryption_keys=settings.keyset_encryption_keys or ())
         if isinstance(cache, str):
@@ -71,14 +71,20 @@ class Assembly:
 
 
 def open_consumers(consumers: Any) -> Consumers:
-    """From a value of `consumers`: a list, a callable, its dotted path, or an object with `find`."""
+    """From a value of `consumers`: a list, a callable, or an object with `find`."""
     if consumers is None:
         return NO_CONSUMERS
-    if isinstance(consumers, str):
-        consumers = _imported("consumers", consumers)
     if hasattr(consumers, "find"):
         return consumers  # type: ignore[no-any-return]
     return CalledConsumers(consumers) if callable(consumers) else ListedConsumers(consumers)
+
+
+def _service(option: str, service: Any, setting: Any) -> Any:
+    """The keyword argument, else the setting: an object, a URL, or the dotted path of an object."""
+    chosen = setting if service is None else service
+    if isinstance(chosen, str) and "://" not in chosen:
+        return _imported(option, chosen)
+    return chosen
 
 
 def _imported(option: str, path: str) -> Any:
@@ -87,8 +93,4 @@ def _imported(option: str, path: str) -> Any:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         text = f"{path!r} can't be imported: {error}"
-        raise ConfigurationError([Problem("settings.E090", "error", option, text)]) from None
-
-
-def _given(service: Any, setting: Any) -> Any:
-    return setting if service is None else service
+        raise ConfigurationError([Problem("assembly.E001", "error", option, text)]) from None

@@ -190,7 +190,7 @@ class IssuerNotAllowed(Refusal):
 
 class Forbidden(Refusal):
     status = 403
-    error = None
+    error: ClassVar[str | None] = None
     code = "forbidden"
     text = "The token does not give access to this"
 

@@ -11,7 +11,7 @@ import pytest
 
 from jwt_signer_mw.caches import SharedCache, open_cache
 from jwt_signer_mw.clock import Clock
-from jwt_signer_mw.errors import StoreError
+from jwt_signer_mw.errors import ConfigurationError, StoreError
 from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, key_of
 from stepping import FrozenClock
 
@@ -48,7 +48,7 @@ def test_contract(cache: SharedCache) -> None:
 
 
 def test_an_unknown_scheme_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="memory, redis"):
+    with pytest.raises(ConfigurationError, match="memory, redis"):
         open_cache("memcached://x", size=1, clock=Clock())
 
 

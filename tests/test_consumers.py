@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jwt_signer_mw.assembly import open_consumers
-from jwt_signer_mw.errors import ConfigurationError, ConsumerClaimUnusable, ConsumerNotFound
+from jwt_signer_mw.errors import ConsumerClaimUnusable, ConsumerNotFound
 from jwt_signer_mw.flows.consumers import Consumers, map_consumer
 from jwt_signer_mw.messages import Consumer
 from jwt_signer_mw.settings import Settings
@@ -22,7 +22,7 @@ LIST = [ALICE._asdict(), BOB._asdict(), {"id": "3", "username": "a-1"}]
 
 
 def find(field: str, value: str) -> Mapping[str, Any] | Consumer | None:
-    """The callable of the tests; its dotted path is `test_consumers.find`."""
+    """The callable of the tests."""
     return {("username", "carol"): {"id": 7, "username": "carol"}, ("id", "1"): ALICE}.get((field, value))
 
 
@@ -67,9 +67,8 @@ def test_without_a_claim_nobody_is_mapped() -> None:
     assert map_claim("alice", access_token_consumer_claim=None) is None
 
 
-@pytest.mark.parametrize("consumers", [find, "test_consumers.find", "test_consumers:find"])
-def test_a_callable(consumers: object) -> None:
-    opened = open_consumers(consumers)
+def test_a_callable() -> None:
+    opened = open_consumers(find)
     assert map_claim("carol", opened) == Consumer("7", "carol", None)
     assert map_claim("1", opened, access_token_consumer_by=["id"]) == ALICE
     with pytest.raises(ConsumerNotFound):
@@ -79,13 +78,6 @@ def test_a_callable(consumers: object) -> None:
 def test_an_object_with_find_is_taken_as_it_is() -> None:
     listed = open_consumers(LIST)
     assert open_consumers(listed) is listed
-
-
-@pytest.mark.parametrize("path", ["test_consumers.absent", "no_such_module.find", "nodots"])
-def test_a_path_that_leads_nowhere(path: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        open_consumers(path)
-    assert caught.value.problems[0].option == "consumers"
 
 
 def test_no_consumers_at_all() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
+
+from jwt_signer_mw.backends import load_backend
 
 if TYPE_CHECKING:
     from jwt_signer_mw.clock import Clock
 
-SCHEMES = ("memory", "redis", "rediss")
+BACKENDS = {
+    "memory": "jwt_signer_mw.caches.memory",
+    "redis": "jwt_signer_mw.caches.redis",
+    "rediss": "jwt_signer_mw.caches.redis",
+}
 
 
 class SharedCache(Protocol):
@@ -26,14 +32,9 @@ class SharedCache(Protocol):
 
 
 def open_cache(url: str, *, size: int, clock: Clock) -> SharedCache:
-    """The cache behind a URL of `cache`; `size` bounds the one in memory, in entries."""
-    scheme = url.partition(":")[0]
-    if scheme == "memory":
-        from jwt_signer_mw.caches.memory import MemoryCache
+    """The cache behind a URL of `cache`; `size` bounds the one in memory, in entries.
 
-        return MemoryCache(size, clock)
-    if scheme in ("redis", "rediss"):
-        from jwt_signer_mw.caches.redis import RedisCache
-
-        return RedisCache(url)
-    raise ValueError(f"unknown cache scheme {scheme!r}; known are {', '.join(SCHEMES)}")
+    Raises `ConfigurationError` for a scheme that is unknown here, or whose library is not installed.
+    """
+    backend = load_backend("cache", url, BACKENDS)
+    return cast("SharedCache", backend.open_url(url, size, clock))

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from jwt_signer_mw.clock import Clock
 
 
+def open_url(_url: str, size: int, clock: Clock) -> MemoryCache:
+    return MemoryCache(size, clock)
+
+
 class MemoryCache:
     """Least recently used entries leave first. Every step is one atomic dict operation: no lock."""
 

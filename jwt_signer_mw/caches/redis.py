@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
 from jwt_signer_mw.errors import StoreError
 
+if TYPE_CHECKING:
+    from jwt_signer_mw.clock import Clock
+
 PREFIX = "jwt-signer:introspection:"
 TIMEOUT = 1.0  # seconds; a cache that is slower than the provider is no help
+
+
+def open_url(url: str, _size: int, _clock: Clock) -> RedisCache:
+    return RedisCache(url)
 
 
 class RedisCache:

@@ -51,11 +51,6 @@ class Source(NamedTuple):
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def is_url(text: str) -> bool:
-    """Whether a `{token}_keyset` is somewhere else, and no name of a set of our own."""
-    return text.lower().startswith(("http://", "https://", "file:"))
-
-
 class Document(NamedTuple):
     """What was read, and a digest of the bytes."""
 

@@ -14,9 +14,10 @@ from jwt_signer_mw.errors import (
     StoredKeysUnreadable,
     StoreError,
 )
-from jwt_signer_mw.flows.documents import Source, is_url
+from jwt_signer_mw.flows.documents import Source
 from jwt_signer_mw.flows.named import Named, NamedSigner
 from jwt_signer_mw.flows.remote import Remote, RemoteSigner
+from jwt_signer_mw.settings.addresses import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -150,7 +151,7 @@ class Keyring:
     def _source(self, token: TokenSettings, keyset: KeysetSource, *, signing: bool = False) -> Source | None:
         """How to fetch the set, if it has to be fetched."""
         url = keyset.uri
-        if url is None or (signing and not (signs(token) and is_url(url))):
+        if url is None or (signing and not (token.signs and is_url(url))):
             return None
         named = keyset.client_username is not None and keyset.client_password is not None
         return Source(
@@ -164,13 +165,8 @@ class Keyring:
         )
 
 
-def signs(token: TokenSettings) -> bool:
-    """Behaviour section 4.5: no key is needed where nothing is signed."""
-    return token.signing and bool(token.upstream_header)
-
-
 def _signs_by_name(token: TokenSettings) -> bool:
-    return signs(token) and token.keyset.uri is not None and not is_url(token.keyset.uri)
+    return token.signs and token.keyset.uri is not None and not is_url(token.keyset.uri)
 
 
 def _shortest_periods(periods: Iterable[tuple[T, float]]) -> dict[T, float]:

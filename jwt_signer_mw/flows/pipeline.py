@@ -91,7 +91,7 @@ class Pipeline:
     def decide(self, incoming: Incoming) -> Flow[Decision]:
         """The whole way. Never raises: whatever goes wrong is a rejection."""
         if self.exempt and incoming.path in self.exempt:
-            self._report(Decided(0, EXEMPT, incoming.method, incoming.path))
+            self.let_through(incoming.method, incoming.path)
             return Forward()
         refusal: Refusal
         try:
@@ -102,17 +102,21 @@ class Pipeline:
         except Unavailable as problem:
             refusal = StoreUnavailable(problem.detail, retry_after=problem.retry_after)
         except Exception as problem:  # noqa: BLE001  a client never sees a traceback
-            log.error("unexpected %s", type(problem).__name__, exc_info=_without_values(problem))
+            log.error("unexpected %s", type(problem).__name__, exc_info=_without_text(problem))
             refusal = InternalError(type(problem).__name__)
         else:
             if self.observers:
                 self.accepted(incoming.method, incoming.path, forward, remembered=remembered)
             return forward
-        return self._reject(refusal, incoming)
+        return self.reject(refusal, incoming)
 
     def accepted(self, method: str, path: str, forward: Forward, *, remembered: bool = True) -> None:
         """Tells the observers of an accepted request; an adapter calls it for the fast road."""
         self._report(Decided(0, ACCEPTED, method, path, remembered=remembered, identity=forward.identity))
+
+    def let_through(self, method: str, path: str) -> None:
+        """Tells the observers of an exempt request; an adapter calls it for exemptions of its own."""
+        self._report(Decided(0, EXEMPT, method, path))
 
     def _decide(self, incoming: Incoming) -> Flow[tuple[Verdict, tuple[str | None, ...], bool]]:
         keyring = self.keyring
@@ -218,7 +222,8 @@ class Pipeline:
         for observer in self.observers:
             observer(event)
 
-    def _reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
+    def reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
+        """Logs and tells a refusal; an adapter calls it for rules of its own, such as scopes of one view."""
         if self.observers or refusal_is_logged(refusal.status):
             event = Decided(
                 refusal.status, refusal.code, incoming.method, incoming.path, refusal.option, refusal.detail
@@ -239,7 +244,7 @@ def _lane(
     verifier = Verifier(token, keyring.verification(token), symmetric=settings.enable_hs_signatures)
     introspector = Introspector(token, settings, cache, clock)
     examiner = Examiner(token, verifier, introspector, consumers, clock, settings.max_token_bytes)
-    upstream = Output.of(token.upstream_header) if token.signing and token.upstream_header else None
+    upstream = Output.of(token.upstream_header) if token.signs and token.upstream_header else None
     original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
     resigner = None if upstream is None else Resigner(token, settings, keyring.signing(token), clock)
     header = "" if examiner.reader is None else examiner.reader.header
@@ -271,6 +276,9 @@ def _usual_scheme(value: str) -> str:
     return value
 
 
-def _without_values(problem: BaseException) -> BaseException:
-    """The traceback is for the log; the text of an unknown error might quote a token."""
-    return type("Hidden", (Exception,), {})(type(problem).__name__).with_traceback(problem.__traceback__)
+class Hidden(Exception):  # noqa: N818  it stands for an error, it is none
+    """An unknown error with its traceback and without its text, which might quote a token."""
+
+
+def _without_text(problem: BaseException) -> Hidden:
+    return Hidden(type(problem).__name__).with_traceback(problem.__traceback__)

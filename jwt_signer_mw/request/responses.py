@@ -28,7 +28,7 @@ def render(refusal: Refusal, realm: str | None, host: str) -> Rejection:
     challenge = _challenge(
         refusal.error, refusal.text, refusal.scope, host_name(host) if realm is None else realm
     )
-    headers = (
+    headers: tuple[tuple[str, str], ...] = (
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
