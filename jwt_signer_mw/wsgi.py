@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from jwt_signer_mw.flows.administration import Administration
     from jwt_signer_mw.settings import Settings
 
 
@@ -39,7 +40,7 @@ class JWTSignerMiddleware:
         self.pipeline = self.assembly.pipeline
         self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
         self.driver.run(self.assembly.keyring.prepare())
-        self.admin = WSGIAdministration(self)
+        self.admin = WSGIAdministration(self.driver, self.assembly.administration)
         self._keys = tuple(environ_key(name) for name in self.pipeline.reads)
         self._written = {name: environ_key(name) for name in self.pipeline.writes}
         self._always_removed = frozenset((*self._keys, *self._written.values()))
@@ -88,13 +89,12 @@ class JWTSignerMiddleware:
 class WSGIAdministration:
     """The key set endpoints as a WSGI application: `middleware.admin`."""
 
-    def __init__(self, middleware: JWTSignerMiddleware) -> None:
-        self._middleware = middleware
+    def __init__(self, driver: BlockingDriver, administration: Administration) -> None:
+        self._driver = driver
+        self._administration = administration
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        answer = self._middleware.driver.run(
-            self._middleware.assembly.administration.answer(_admin_request(environ))
-        )
+        answer = self._driver.run(self._administration.answer(_admin_request(environ)))
         start_response(status_line(answer.status), list(answer.headers))
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jwt_signer_mw.errors import ServiceUnavailable, StoredKeysUnreadable, StoreError
 from jwt_signer_mw.flows.commands import once
@@ -35,7 +35,6 @@ from jwt_signer_mw.wire import Malformed
 if TYPE_CHECKING:
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
-    from jwt_signer_mw.flows.keys import Keyring
     from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.jose import KeySet
     from jwt_signer_mw.settings import Settings
@@ -59,10 +58,16 @@ class Allowance(NamedTuple):
         return Allowance(left - 1, ticks) if left >= 1 else None
 
 
+class KeySets(Protocol):
+    """What knows the sets that are served: a `Keyring`, or all those of an application."""
+
+    def sets(self) -> tuple[Named | Remote, ...]: ...
+
+
 class Administration:
     """Answers requests to the endpoints of one middleware's key sets."""
 
-    def __init__(self, keyring: Keyring, settings: Settings, clock: Clock) -> None:
+    def __init__(self, keyring: KeySets, settings: Settings, clock: Clock) -> None:
         self._keyring = keyring
         self._settings = settings
         self._clock = clock
