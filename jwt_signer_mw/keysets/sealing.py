@@ -30,21 +30,21 @@ class Sealing:
         data = to_json(stored)
         return (data if self._fernet is None else self._fernet.encrypt(data)).decode()
 
-    def unseal(self, name: str, text: str) -> StoredSet:
+    def unseal(self, name: str, text: str | bytes) -> StoredSet:
         """Raises `StoredKeysUnreadable`; what is in the store stays as it is.
 
         Text that is not encrypted is read even where keys are set: it was stored before they were.
         """
         try:
-            stored = from_json(self._opened(name, text))
+            data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+            stored = from_json(self._opened(name, data))
         except Malformed as error:
             raise StoredKeysUnreadable(f"key set {name!r} is damaged: {error}") from None
         if stored.name != name:
             raise StoredKeysUnreadable(f"key set {name!r} is damaged: it belongs to another name")
         return stored
 
-    def _opened(self, name: str, text: str) -> bytes:
-        data = text.encode("utf-8", "replace")
+    def _opened(self, name: str, data: bytes) -> bytes:
         if data.startswith(b"{"):
             if self._fernet is not None:
                 log.warning("key set %r is not encrypted yet: run `jwt-signer keys reencrypt`", name)

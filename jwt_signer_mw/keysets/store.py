@@ -44,21 +44,26 @@ class KeysetStore(Protocol):
 
     def load(self, name: str) -> StoredSet | None:
         """The set of that name. Raises `StoredKeysUnreadable` for one that is damaged or sealed."""
+        ...
 
     def save(self, stored: StoredSet, expected_version: int | None) -> None:
         """Replaces that version of the same set; with None, there must be none yet (or a deleted one).
 
         Raises `StoreConflict` where it is otherwise: somebody else was first.
         """
+        ...
 
     def delete(self, name: str) -> None:
         """Forgets the keys of the set, if there is one."""
+        ...
 
     def names(self) -> tuple[str, ...]:
         """The names of all sets, in order."""
+        ...
 
     def version(self, name: str) -> Mark | None:
         """A cheap way to see whether the set changed."""
+        ...
 
 
 def open_store(url: str | None = None, *, encryption_keys: Sequence[str] = ()) -> KeysetStore:
