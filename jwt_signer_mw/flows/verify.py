@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jwt_signer_mw.errors import AlgorithmNotAllowed, JwksNotConfigured, KeyUnknown, SignatureInvalid
-from jwt_signer_mw.jose import SYMMETRIC
+from jwt_signer_mw.jose import ASYMMETRIC, SYMMETRIC
 
 if TYPE_CHECKING:
     from jwt_signer_mw.flows.commands import Flow
@@ -21,14 +21,15 @@ class Verifier:
     def __init__(self, token: TokenSettings, keys: Remote | None, *, symmetric: bool) -> None:
         self._option = f"{token.name}_jwks_uri"
         self._keys = keys
-        self._symmetric = symmetric  # enable_hs_signatures
+        self._algorithms = ASYMMETRIC | SYMMETRIC if symmetric else ASYMMETRIC
 
     def verify(self, token: Compact) -> Flow[None]:
         """Returns when the signature is good, else raises a refusal. Reloads the set once (decision 18)."""
         if self._keys is None:
             raise JwksNotConfigured("no key set to verify with", option=self._option)
-        if token.alg in SYMMETRIC and not self._symmetric:
-            raise AlgorithmNotAllowed(f"{token.alg} is switched off", option="enable_hs_signatures")
+        if token.alg not in self._algorithms:
+            option = "enable_hs_signatures" if token.alg in SYMMETRIC else self._option
+            raise AlgorithmNotAllowed(f"alg {printable(token.alg)}", option=option)
         keys = self._keys.keys
         just_loaded = keys is None
         if keys is None:
