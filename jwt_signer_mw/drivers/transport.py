@@ -76,6 +76,10 @@ class _PromptHTTP(HTTPConnection):
 class _PromptHTTPS(HTTPSConnection):
     response_class = _PromptResponse
 
+    def connect(self) -> None:
+        super().connect()
+        self.is_verified = True  # or urllib3 warns each time of what the settings warned of at start
+
 
 class _HTTPPool(urllib3.HTTPConnectionPool):
     ConnectionCls = _PromptHTTP
