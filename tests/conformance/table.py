@@ -1,0 +1,46 @@
+"""The conformance table: every case there is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from conformance import (
+    cases_access,
+    cases_caches,
+    cases_checks,
+    cases_consumers,
+    cases_introspection,
+    cases_jwt,
+    cases_keys,
+    cases_keysets,
+    cases_paths,
+    cases_reading,
+    cases_scenarios,
+    cases_signing,
+    cases_times,
+    cases_writing,
+)
+
+if TYPE_CHECKING:
+    from conformance.case import Case
+
+TABLE: Final[tuple[Case, ...]] = (
+    *cases_scenarios.CASES,
+    *cases_reading.CASES,
+    *cases_writing.CASES,
+    *cases_paths.CASES,
+    *cases_jwt.CASES,
+    *cases_introspection.CASES,
+    *cases_times.CASES,
+    *cases_checks.CASES,
+    *cases_consumers.CASES,
+    *cases_signing.CASES,
+    *cases_caches.CASES,
+    *cases_access.CASES,
+    *cases_keys.CASES,
+    *cases_keysets.CASES,
+)
+
+_repeated = [name for name, count in Counter(case.name for case in TABLE).items() if count > 1]
+assert not _repeated, f"two cases of one name: {_repeated}"
