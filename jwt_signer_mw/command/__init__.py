@@ -1,0 +1,74 @@
+"""The command `jwt-signer`. A sub-command's module is imported when the sub-command runs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from jwt_signer_mw.errors import ConfigurationError, JWTSignerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jwt_signer_mw.errors import Problem
+
+PROGRAM = "jwt-signer"
+COMMANDS = {
+    "demo": "show the five scenarios, on servers that are started for it",
+    "check": "find all problems of a settings file, or say what will happen to a request",
+    "keys": "list, show, rotate or delete our key sets",
+}
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a sub-command; its exit status: 0 is good, 1 is bad news, 2 is wrong use."""
+    logging.getLogger("jwt_signer_mw").addHandler(logging.NullHandler())  # commands say it themselves
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except SystemExit as leaving:  # argparse: after --help, --version and wrong use
+        return leaving.code if isinstance(leaving.code, int) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `jwt-signer ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except ConfigurationError as error:
+        return complain(*(_sentence(problem) for problem in error.problems if problem.level == "error"))
+    except (JWTSignerError, OSError) as error:
+        return complain(error)
+
+
+def complain(*problems: object, status: int = FAILED) -> int:
+    """One line on standard error per thing that is wrong."""
+    for problem in problems:
+        print(f"{PROGRAM}: {str(problem) or type(problem).__name__}", file=sys.stderr)
+    return status
+
+
+def _sentence(problem: Problem) -> str:
+    return f"{problem.option} {problem.text.rstrip('.')}. {problem.hint}".strip()
+
+
+def _run(arguments: list[str]) -> int:
+    name = next((one for one in arguments if not one.startswith("-")), "")
+    parser = argparse.ArgumentParser(
+        PROGRAM, description="Verifies the tokens of a request and signs new ones for the services behind."
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version('jwt-signer-mw')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command, summary in COMMANDS.items():
+        one = commands.add_parser(command, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if command == name:
+            module = import_module(f"{__name__}.{command}")
+            module.add_arguments(one)
+            one.set_defaults(run=module.run)
+    parsed = parser.parse_args(arguments)
+    status: int = parsed.run(parsed)
+    return status

@@ -1,0 +1,172 @@
+"""What will happen to one of the two tokens, in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jwt_signer_mw.command.description.checks import describe_checks, spell, spell_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jwt_signer_mw.settings import KeysetSource, Settings, TokenSettings
+
+_URLS = ("http://", "https://", "file:")
+
+
+def describe_token(token: TokenSettings, settings: Settings) -> Iterator[str]:
+    """From reading the request to writing the new one."""
+    if not token.request_header:
+        yield _not_read(token)
+        return
+    yield _reading(token)
+    yield from _jwt(token, settings)
+    yield from _opaque(token, settings)
+    yield from _consumer(token)
+    yield from _signing(token, settings)
+
+
+def _not_read(token: TokenSettings) -> str:
+    option = token.option("request_header")
+    if token.optional:
+        return f"Not in use: {option} is not set."
+    return f"{option} is not set, and the token is not optional: every request gets 500."
+
+
+def _reading(token: TokenSettings) -> str:
+    ways = {
+        "authorization": "Authorization, as Bearer or Basic",
+        "authorization:bearer": "Authorization, as Bearer",
+        "authorization:basic": "Authorization, as Basic",
+    }
+    header = token.request_header or ""
+    absent = "goes on without it" if token.optional else "gets 401"
+    return f"Read from the header {ways.get(header.lower(), header)}. A request without it {absent}."
+
+
+def _jwt(token: TokenSettings, settings: Settings) -> Iterator[str]:
+    if not token.verify_signature:
+        yield "A JWT: its signature is NOT verified; anybody can make one up."
+    elif token.jwks.uri is None:
+        yield f"A JWT: refused with 401, as {token.jwks.option('uri')} is not set."
+        return
+    else:
+        symmetric = ", HMAC included" if settings.enable_hs_signatures else ", never HMAC"
+        yield (
+            f"A JWT: its signature is verified with the keys of {_source(token.jwks, token)}{symmetric}. "
+            f"They are loaded when first needed, {_reloads(token.jwks, settings)}."
+        )
+    yield from _checked("its claims", describe_checks(token.claims))
+
+
+def _reloads(source: KeysetSource, settings: Settings) -> str:
+    forced = f"again when none fits a token (every {settings.jwks_reload_interval:g} seconds at most)"
+    if not source.rotate_period:
+        return f"and {forced}"
+    return f"every {source.rotate_period:g} seconds after that, and {forced}"
+
+
+def _opaque(token: TokenSettings, settings: Settings) -> Iterator[str]:
+    if not token.enable_introspection:
+        yield f"Any other token: refused with 401, as {token.option('enable_introspection')} is off."
+        return
+    if token.introspection_endpoint is None:
+        yield f"Any other token: refused with 401, as {token.option('introspection_endpoint')} is not set."
+        return
+    milliseconds = token.introspection_timeout or settings.http_timeout
+    authorized = "with" if token.introspection_authorization else "WITHOUT"
+    kept = "the answer is remembered" if token.cache_introspection else "every time anew"
+    yield (
+        f"Any other token: {_url(token.introspection_endpoint, token)} is asked about it, {authorized} "
+        f"credentials, within {milliseconds:g} milliseconds, twice if need be; {kept}. "
+        "It has to say that the token is active, else 401."
+    )
+    yield from _checked("the answer", describe_checks(token.introspection, expiry_may_be_absent=True))
+    if token.introspection_jwt_claim:
+        path = spell_path(token.introspection_jwt_claim)
+        yield f"The JWT in `{path}` of the answer takes its place; without one: 401."
+    yield from _distrust(token)
+
+
+def _distrust(token: TokenSettings) -> Iterator[str]:
+    if token.trust_introspection:
+        return
+    if token.introspection_jwt_claim and token.verify_signature and token.jwks.uri:
+        yield f"Its signature is verified with the keys of {token.jwks.uri}."
+    embedded = token.introspection_jwt_claim is not None
+    checks = describe_checks(token.claims, expiry_may_be_absent=not embedded)
+    yield from _checked("the result, as a JWT would be", checks)
+
+
+def _checked(what: str, checks: Iterator[str]) -> Iterator[str]:
+    found = list(checks)
+    yield f"Checked of {what}: {'; '.join(found)}." if found else f"Nothing is checked of {what}."
+
+
+def _consumer(token: TokenSettings) -> Iterator[str]:
+    for rules, what in ((token.introspection, "an introspection result"), (token.claims, "a token")):
+        if rules.consumer_claim:
+            yield (
+                f"The claim `{spell_path(rules.consumer_claim)}` of {what} names the consumer, "
+                f"looked for by {spell(rules.consumer_by)}; none found: 403."
+            )
+
+
+def _signing(token: TokenSettings, settings: Settings) -> Iterator[str]:
+    if token.signing and token.upstream_header:
+        yield (
+            f"A new token is signed with {token.signing_algorithm} by {_keyset(token)}, with the issuer "
+            f"{token.issuer!r}; the former one becomes `original_iss`. {_expiry(token)}"
+        )
+        yield from _edits(token, settings)
+        yield f"It goes on as {_output(token.upstream_header)}."
+    else:
+        yield "No new token is signed."
+    if token.original_upstream_header:
+        yield f"The token as the client sent it goes on as {_output(token.original_upstream_header)}."
+
+
+def _keyset(token: TokenSettings) -> str:
+    source = token.keyset
+    if (source.uri or "").lower().startswith(_URLS):
+        return f"the private key in {_source(source, token)}"
+    turning = f", rotated every {source.rotate_period:g} seconds" if source.rotate_period else ""
+    return f"our key set {source.uri!r}{turning}"
+
+
+def _expiry(token: TokenSettings) -> str:
+    if not token.upstream_leeway:
+        return "It expires when the old one does."
+    when = "later" if token.upstream_leeway > 0 else "earlier"
+    return f"It expires {abs(token.upstream_leeway):g} seconds {when} than the old one."
+
+
+def _edits(token: TokenSettings, settings: Settings) -> Iterator[str]:
+    """Names only: a value may be meant for the services behind alone."""
+    added = dict(settings.add_claims) | dict(token.add_claims)
+    changed = dict(settings.set_claims) | dict(token.set_claims)
+    if added:
+        yield f"Claims added where absent: {spell(added)}."
+    if changed:
+        yield f"Claims set: {spell(changed)}."
+    if token.remove_claims:
+        yield f"Claims left out: {spell(token.remove_claims)}."
+
+
+def _output(header: str) -> str:
+    name, colon, scheme = header.partition(":")
+    return f"`{name}: {scheme.capitalize()} <token>`" if colon else f"`{name}: <token>`"
+
+
+def _source(source: KeysetSource, token: TokenSettings) -> str:
+    means = [
+        *(["HTTP Basic"] if source.client_username is not None else []),
+        *(["a client certificate"] if source.client_certificate is not None else []),
+    ]
+    return _url(source.uri or "", token) + (f" (with {' and '.join(means)})" if means else "")
+
+
+def _url(url: str, token: TokenSettings) -> str:
+    if url.lower().startswith("https://") and not token.endpoints_ssl_verify:
+        return f"{url} (its certificate is NOT checked)"
+    return url

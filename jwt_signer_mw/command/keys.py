@@ -1,0 +1,172 @@
+"""`jwt-signer keys`: our own key sets, in the store that running workers use. Public parts only."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jwt_signer_mw.clock import Clock
+from jwt_signer_mw.command import complain
+from jwt_signer_mw.command.style import paint, table
+from jwt_signer_mw.drivers.blocking import BlockingDriver
+from jwt_signer_mw.drivers.transport import RequestsTransport
+from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.keysets.keyset import GENERATIONS, public_jwk
+from jwt_signer_mw.keysets.store import default_url, open_store
+from jwt_signer_mw.settings import Settings, load_file
+from jwt_signer_mw.settings.redaction import redact_url
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from jwt_signer_mw.keysets.keyset import StoredKey, StoredSet
+    from jwt_signer_mw.keysets.store import KeysetStore
+
+GOOD, BAD = 0, 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    for name, (action, summary) in ACTIONS.items():
+        one = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        one.add_argument("--store", metavar="URL", help="a store as `keyset_store` names it")
+        one.add_argument("--config", metavar="FILE", help="the settings file that names the store")
+        if name != "list":
+            one.add_argument("name", metavar="NAME", help="of the key set, such as kong")
+        if name in ("list", "show"):
+            one.add_argument("--json", action="store_true", help="for machines")
+        one.set_defaults(action=action)
+    parser.epilog = "Without --store and --config it is the store of JWT_SIGNER_KEYSET_STORE, or the default."
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """1: there is no such key set."""
+    action: Callable[[KeysetStore, argparse.Namespace], int] = arguments.action
+    try:
+        return action(_store(arguments), arguments)
+    except LookupError as problem:
+        return complain(problem.args[0])
+
+
+def list_sets(store: KeysetStore, arguments: argparse.Namespace) -> int:
+    sets = [stored for name in store.names() if (stored := store.load(name)) is not None]
+    if arguments.json:
+        print(json.dumps([_summary(stored) for stored in sets], indent=2))
+    elif sets:
+        print(table(("NAME", "ALGORITHMS", "KEYS", "CREATED", "ROTATED"), map(_row_of_set, sets)))
+    else:
+        print("No key set is in this store.")
+    return GOOD
+
+
+def show_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
+    stored = _load(store, arguments.name)
+    if arguments.json:
+        print(json.dumps({**_summary(stored), "keys": [_public(key) for key in _sorted(stored)]}, indent=2))
+    else:
+        _print_set(stored)
+    return GOOD
+
+
+def rotate_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
+    driver = BlockingDriver(RequestsTransport())
+    _print_set(driver.run(Named(arguments.name, store, Clock()).rotate()))
+    return GOOD
+
+
+def delete_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
+    """Workers forget it within about a second; the next request that needs it makes new keys."""
+    _load(store, arguments.name)
+    store.delete(arguments.name)
+    print(f"Key set {arguments.name!r} is deleted: tokens that it signed can't be verified any more.")
+    return GOOD
+
+
+ACTIONS = {
+    "list": (list_sets, "list the key sets of a store"),
+    "show": (show_set, "show the keys of a set: generation, algorithm, kid and when it signs"),
+    "rotate": (rotate_set, "rotate a set: next becomes current, current becomes previous"),
+    "delete": (delete_set, "delete a set with all its keys"),
+}
+
+
+def _store(arguments: argparse.Namespace) -> KeysetStore:
+    """`--store` wins over `--config`, which wins over the environment."""
+    given: dict[str, Any] = load_file(arguments.config) if arguments.config else {}
+    if arguments.store:
+        given["keyset_store"] = arguments.store
+    settings = Settings.load(given, environ=os.environ)
+    url = settings.keyset_store if isinstance(settings.keyset_store, str) else default_url()
+    _require_file(url)
+    return open_store(url, encryption_keys=settings.keyset_encryption_keys or ())
+
+
+def _require_file(url: str) -> None:
+    """A middleware makes the file that it lacks; here it would hide that the name is misspelt."""
+    if url.startswith("sqlite") and not Path(url.partition(":///")[2]).exists():
+        raise LookupError(f"there is no store at {redact_url(url)}")
+
+
+def _load(store: KeysetStore, name: str) -> StoredSet:
+    """Raises `LookupError`."""
+    stored = store.load(name)
+    if stored is None:
+        raise LookupError(f"there is no key set {name!r}")
+    return stored
+
+
+def _summary(stored: StoredSet) -> dict[str, Any]:
+    return {
+        "name": stored.name,
+        "id": stored.id,
+        "version": stored.version,
+        "algorithms": sorted(stored.algorithms),
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        "rotated_at": stored.rotated_at,
+    }
+
+
+def _public(key: StoredKey) -> dict[str, Any]:
+    times = ("published_at", "ready_at", "signing_since", "signing_until")
+    told = {name: getattr(key, name) for name in ("generation", "alg", "kid", *times)}
+    return {**told, "jwk": public_jwk(key.jwk)}
+
+
+def _row_of_set(stored: StoredSet) -> tuple[str, ...]:
+    algorithms = ", ".join(sorted(stored.algorithms))
+    return stored.name, algorithms, str(len(stored.keys)), _time(stored.created_at), _time(stored.rotated_at)
+
+
+def _print_set(stored: StoredSet) -> None:
+    name, rotated = paint(stored.name, "bold"), _time(stored.rotated_at)
+    print(f"{name}  id {stored.id}  version {stored.version}  rotated {rotated}")
+    head = ("GENERATION", "ALGORITHM", "KID", "PUBLISHED", "SIGNS")
+    now = time.time()
+    print(table(head, [_row_of_key(key, now) for key in _sorted(stored)]))
+
+
+def _sorted(stored: StoredSet) -> list[StoredKey]:
+    return sorted(stored.keys, key=lambda key: (key.alg, GENERATIONS.index(key.generation)))
+
+
+def _row_of_key(key: StoredKey, now: float) -> tuple[str, ...]:
+    return key.generation, key.alg, key.kid, _time(key.published_at), _signs(key, now)
+
+
+def _signs(key: StoredKey, now: float) -> str:
+    """A key may go on until its successor may sign: see `keysets.lifecycle`."""
+    if key.signing_until is not None:
+        return f"until {_time(key.signing_until)}"
+    if key.signing_since is None:
+        return "not yet"
+    return f"{'since' if key.signing_since <= now else 'from'} {_time(key.signing_since)}"
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%MZ")
