@@ -34,11 +34,16 @@ def test_split() -> None:
     assert compact.signature == b"signature"
 
 
+def test_the_repr_holds_no_part_of_the_token() -> None:
+    assert repr(split_compact(token())) == "<Compact RS256>"
+
+
 def test_a_token_may_name_no_key() -> None:
     assert split_compact(token({"alg": "ES256"})).kid is None
 
 
 def test_the_payload_is_not_read() -> None:
+    assert split_compact(token(payload="")).payload == b""
     assert split_compact(token(payload=encode_base64url(b"no JSON"))).payload == b"no JSON"
 
 
@@ -104,7 +109,6 @@ def noncanonical(part: str) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        token(payload=""),
         token(signature=""),
         token(payload="", signature=""),
         token(payload=noncanonical(encode_base64url(b'{"a":12}'))),
@@ -215,7 +219,7 @@ def test_nothing_but_a_refusal(text: str) -> None:
     assert looks_like_jwt(text) is (compact is not None)
 
 
-@given(st.binary(max_size=60), st.binary(min_size=1, max_size=40), st.binary(min_size=1, max_size=40))
+@given(st.binary(max_size=60), st.binary(max_size=40), st.binary(max_size=40))
 def test_any_header_bytes(header: bytes, payload: bytes, signature: bytes) -> None:
     text = f"{encode_base64url(header)}.{encode_base64url(payload)}.{encode_base64url(signature)}"
     try:
@@ -224,7 +228,7 @@ def test_any_header_bytes(header: bytes, payload: bytes, signature: bytes) -> No
         return
 
 
-@given(st.text(max_size=10), st.binary(min_size=1, max_size=40), st.binary(min_size=1, max_size=40))
+@given(st.text(max_size=10), st.binary(max_size=40), st.binary(min_size=1, max_size=40))
 def test_parts_round_trip(kid: str, payload: bytes, signature: bytes) -> None:
     text = token({"alg": "ES256", "kid": kid}, encode_base64url(payload), encode_base64url(signature))
     compact = split_compact(text)

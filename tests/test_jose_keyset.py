@@ -211,9 +211,19 @@ def test_keys_without_kid_are_no_duplicates() -> None:
     assert len(keys.keys) == 3
 
 
-def test_an_unusable_double_does_no_harm() -> None:
-    keys = load_keyset({"keys": [RSA | {"use": "enc"}, RSA]})
-    assert kids(keys.candidates("RS256", RSA["kid"])) == [RSA["kid"]]
+@pytest.mark.parametrize(
+    "other", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"alg": "RSA-OAEP"}, {"kid": "x"}]
+)
+def test_a_double_for_another_use_leaves_no_doubt(other: dict[str, Any]) -> None:
+    keys = load_keyset({"keys": [RSA | other, RSA]})
+    assert RSA["kid"] in kids(keys.candidates("RS256", RSA["kid"]))
+
+
+@pytest.mark.parametrize("broken", [{"n": "AQAB"}, {"n": RSA["n"] + "="}, {"e": None}])
+def test_a_broken_double_leaves_doubt(broken: dict[str, Any]) -> None:
+    keys = load_keyset({"keys": [RSA, RSA | broken, EC, EC | {"x": "AA"}]})
+    assert not keys.keys
+    assert len(keys.unusable) == 4
 
 
 # Candidates -------------------------------------------------------------------------------------------

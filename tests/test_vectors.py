@@ -168,10 +168,11 @@ def test_rfc_7520_signatures(corpora: Path, number: str) -> None:
 def test_rfc_7520_other_forms(corpora: Path, number: str) -> None:
     (path,) = COOKBOOK.glob(f"jws/{number}.*.json")
     example = json.loads(path.read_bytes())
+    keys = {"keys": [example["input"]["key"]]} if isinstance(example["input"]["key"], dict) else SECRET
     for form in example["output"].values():
         text = form if isinstance(form, str) else json.dumps(form)
-        with pytest.raises(TokenMalformed):
-            verify_compact(text, SECRET, algorithms=ALL)
+        with pytest.raises((TokenMalformed, SignatureInvalid)):  # a detached payload reads as an empty one
+            verify_compact(text, keys, algorithms=ALL)
 
 
 @pytest.mark.parametrize("path", sorted(COOKBOOK.glob("jwe/*.json")), ids=lambda path: path.stem)
@@ -394,7 +395,9 @@ SIGNED_WELL = re.compile(r"CLM|JSN|FMT-(23|25|26|28|29|31|40)|HDR-(08|32)")
 
 @pytest.mark.parametrize("case", rows("attacks.public.json", "cases"), ids=lambda case: case["id"])
 def test_attacks(case: dict[str, Any]) -> None:
-    keys, token = ATTACKS["jwks"][case["env"].get("jwks", "main")], ATTACKS["tokens"][case["id"]]
+    token, document = ATTACKS["tokens"][case["id"]], ATTACKS["jwks"][case["env"].get("jwks", "main")]
+    local = "oct1" in case["env"].get("jwks", "")
+    keys = load_keyset(document, symmetric=True) if local else document
     algorithms = ALL if case["env"].get("enable_hs_signatures") else ASYMMETRIC
     if case["expect"]["outcome"] == "accept":
         assert verify_compact(token, keys, algorithms=algorithms)

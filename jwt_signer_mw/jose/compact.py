@@ -22,7 +22,8 @@ def verify_compact(
 ) -> bytes:
     """The payload of a token whose signature is good. Raises a `Refusal`, and nothing else.
 
-    HS* count only when `algorithms` names them. A key set that can't be read has no key: `KeyUnknown`.
+    HS* count only when `algorithms` names them; secrets count in a `KeySet` that was loaded with them,
+    or in a document that holds nothing else. A set that can't be read has no key: `KeyUnknown`.
     """
     allowed = frozenset((algorithms,) if isinstance(algorithms, str) else algorithms)
     compact = split_compact(_text(token))
@@ -67,6 +68,8 @@ def _keyset(jwks: KeySet | Mapping[str, Any] | bytes | str, allowed: frozenset[s
     if isinstance(jwks, KeySet):
         return jwks
     try:
-        return load_keyset(jwks, symmetric=not SYMMETRIC.isdisjoint(allowed), private=False)
+        keyset = load_keyset(jwks, symmetric=not SYMMETRIC.isdisjoint(allowed), private=False)
     except Malformed as error:
         raise KeyUnknown(f"key set: {error}") from None
+    public = [key for key in keyset.keys if key.kty != "oct"]
+    return KeySet(public) if 0 < len(public) < len(keyset.keys) else keyset

@@ -117,15 +117,18 @@ def _build_keyset(members: Sequence[object], *, symmetric: bool, private: bool) 
     loaded: list[tuple[int, Key]] = []
     unusable: list[str] = []
     warnings: list[str] = []
+    count: Counter[Hashable] = Counter()
     for index, member in enumerate(members):
         try:
-            loaded.append((index, _load_member(member, symmetric=symmetric, private=private)))
+            key = _load_member(member, symmetric=symmetric, private=private)
         except Malformed as reason:
             unusable.append(f"keys[{index}]: {reason}")
+            count[_claimed_identity(member)] += 1
             continue
+        loaded.append((index, key))
+        count[_identity(key)] += 1
         if not private and isinstance(member, Mapping) and "d" in member:
             warnings.append(f"keys[{index}]: private members are published; only the public half is kept")
-    count = Counter(_identity(key) for _, key in loaded)
     doubles = [index for index, key in loaded if count[_identity(key)] > 1]
     unusable += [f"keys[{index}]: kid, kty and alg are not unique" for index in doubles]
     return KeySet((key for _, key in loaded if count[_identity(key)] == 1), unusable, warnings)
@@ -144,6 +147,14 @@ def _load_member(member: object, *, symmetric: bool, private: bool) -> Key:
 def _identity(key: Key) -> Hashable:
     """What has to be unique in a set (RFC 7517 section 4.5). A curve implies its algorithm."""
     return (key.kid, key.kty, key.crv or key.alg) if key.kid is not None else key
+
+
+def _claimed_identity(member: object) -> Hashable:
+    """That of a broken key: it leaves doubt about its double. A key for another use leaves none."""
+    if not isinstance(member, Mapping) or member.get("use", "sig") != "sig" or "key_ops" in member:
+        return None
+    kid, kty, which = member.get("kid"), member.get("kty"), member.get("crv", member.get("alg"))
+    return (kid, kty, which) if isinstance(which, str | None) and isinstance(kid, str) else None
 
 
 def _fingerprint(keys: Iterable[Key]) -> str:

@@ -33,6 +33,9 @@ class Compact(NamedTuple):
     payload: bytes
     signature: bytes
 
+    def __repr__(self) -> str:
+        return f"<Compact {self.alg}>"  # the rest is the token
+
 
 def looks_like_jwt(token: str) -> bool:
     """Three base64url parts, the first of them a JSON object with a text `alg`; all else is opaque."""
@@ -63,8 +66,8 @@ def read_compact(token: str) -> Compact | None:
             raise TokenMalformed("the header is too long or has more than one reading")
         return None
     kid = _check_header(header)
-    if not parts[1] or not parts[2]:
-        raise TokenMalformed("a part is empty")
+    if not parts[2]:  # an empty payload is well-formed (RFC 7515 appendix F), though no claims
+        raise TokenMalformed("the signature is empty")
     try:
         payload, signature = decode_base64url(parts[1]), decode_base64url(parts[2])
     except Malformed as error:
