@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 2  # seconds
 STATEMENT_TIMEOUT = 3  # seconds
 LOCK_TIMEOUT = 5  # seconds that SQLite waits for other processes; each holds the lock for some milliseconds
-POOL_SIZE = 2  # connections kept: one request per second asks
+POOL_SIZE = 1  # connection kept: one request per second asks
 MAX_REASON = 200  # characters of a database's error text
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -77,8 +78,8 @@ class SQLStore:
         self._url = url
         self._sealing = sealing
         self._engine = _make_engine(url)
-        self._process = os.getpid()
         self._prepared = False
+        self._own_connections()
 
     def __repr__(self) -> str:
         return f"SQLStore({self._url.render_as_string(hide_password=True)})"
@@ -135,17 +136,27 @@ class SQLStore:
         except (SQLAlchemyError, OSError) as error:
             raise StoreError(f"the store of key sets: {_reason(error)}") from None
 
+    def _own_connections(self) -> None:
+        """Connections belong to this process, which closes them when the store or the process ends."""
+        self._process = os.getpid()
+        weakref.finalize(self, _close, self._engine, self._process)
+
     def _prepare(self) -> Engine:
         """A forked worker leaves the connections of its parent alone; the tables are looked at once."""
         if self._process != os.getpid():
             self._engine.dispose(close=False)
-            self._process = os.getpid()
+            self._own_connections()
         if not self._prepared:
             if self._url.get_backend_name() == "sqlite":
                 make_private(Path(self._url.database or ""))
             prepare_schema(self._engine, self._sealing)
             self._prepared = True
         return self._engine
+
+
+def _close(engine: Engine, process: int) -> None:
+    if process == os.getpid():  # a child that exits must not end the sessions of its parent
+        engine.dispose()
 
 
 def _make_engine(url: URL) -> Engine:
