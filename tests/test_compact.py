@@ -35,7 +35,7 @@ def test_split() -> None:
 
 
 def test_the_repr_holds_no_part_of_the_token() -> None:
-    assert repr(split_compact(token())) == "<Compact RS256>"
+    assert repr(split_compact(token())) == "<Compact alg='RS256'>"
 
 
 def test_a_token_may_name_no_key() -> None:

@@ -34,7 +34,7 @@ class Compact(NamedTuple):
     signature: bytes
 
     def __repr__(self) -> str:
-        return f"<Compact {self.alg}>"  # the rest is the token
+        return f"<Compact alg={self.alg[:16]!r}>"  # the rest is the token
 
 
 def looks_like_jwt(token: str) -> bool:
