@@ -37,7 +37,7 @@ class Services(TypedDict, total=False):
 
 
 class Assembly:
-    """The parts of one middleware: `pipeline`, `keyring`, `administration`."""
+    """The parts of one middleware: `pipeline`, `keyring` with its `keyset_store`, `administration`."""
 
     def __init__(
         self, settings: Settings | Mapping[str, Any] | None = None, **services: Unpack[Services]
@@ -58,6 +58,7 @@ class Assembly:
             store = open_store(store, encryption_keys=settings.keyset_encryption_keys or ())
         if isinstance(cache, str):
             cache = open_cache(cache, size=settings.introspection_cache_size, clock=self.clock)
+        self.keyset_store: KeysetStore = store
         self.keyring = Keyring(settings, store, self.clock)
         self.pipeline = Pipeline(
             settings,
