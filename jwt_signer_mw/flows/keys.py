@@ -111,9 +111,13 @@ class Keyring:
     def _schedule(self) -> None:
         self.due = min((keys.due for keys in self.sets()), default=inf)
 
-    def _keys_changed(self) -> None:
-        """Called after the change, so whoever sees the new epoch sees the new keys; no value comes twice."""
-        self.epoch = next(self._epochs)
+    def _keys_changed(self, replaced: bool = True) -> None:
+        """Called after the change, so whoever sees the new epoch sees the new keys; no value comes twice.
+
+        A first load takes nothing away: what was decided meanwhile still holds.
+        """
+        if replaced:
+            self.epoch = next(self._epochs)
         self._schedule()
 
     def _open_remotes(self, tokens: Iterable[TokenSettings]) -> dict[Source, Remote]:

@@ -39,11 +39,12 @@ class Fetched(NamedTuple):
 class Remote:
     """One fetched set, shared by all who use the same source. States are swapped, never changed.
 
-    `changed` is called after every change of the keys. `due`: the tick at which `maintain` has work.
+    `changed` is called after every change of the keys, with whether there were keys before. `due`: the
+    tick at which `maintain` has work.
     """
 
     def __init__(
-        self, source: Source, clock: Clock, *, interval: float, period: float, changed: Callable[[], None]
+        self, source: Source, clock: Clock, *, interval: float, period: float, changed: Callable[[bool], None]
     ) -> None:
         """`interval`: `jwks_reload_interval`; `period`: the rotate period, 0 for never. Both in seconds."""
         role = "signing" if source.signing else "verification"
@@ -147,7 +148,7 @@ class Remote:
         """The next request that needs the keys fetches them."""
         self._fetched, self.due, self._retry_at = None, inf, -inf
         self._absent.clear()
-        self._changed()
+        self._changed(True)
 
     def _fetch(self, source: Source | None = None) -> Flow[bool]:
         """One fetch. False when it failed: then everything stays as it was, but for the time to wait."""
@@ -173,7 +174,7 @@ class Remote:
             kids = frozenset(key.kid for key in document.keys.keys)
             previous = None if before is None else before.keys
             self._fetched = Fetched(document.keys, kids, previous, document.digest, self._clock.now())
-            self._changed()
+            self._changed(before is not None)
         if before is None or before.digest != document.digest:
             log_findings(self.source, document.keys)
 
