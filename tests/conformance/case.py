@@ -177,12 +177,19 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Publish:
+    """Somebody behind us fetches the published set now, and keeps it."""
+
+    keyset: str = "kong"
+
+
+@dataclass(frozen=True, slots=True)
 class Verifies:
-    """Whether the new token of the n-th request that passed still verifies with the published set."""
+    """Whether the new token of the n-th request that passed verifies now, or with the set kept before."""
 
     nth: int
     expect: bool = True
-    keyset: str = "kong"
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +216,7 @@ class Reopen:
     bad: BadSettings | None = None
 
 
-Step: TypeAlias = "Send | Wait | Provide | Ask | Heard | Verifies | Keys | Logged | Reopen"
+Step: TypeAlias = "Send | Wait | Provide | Ask | Heard | Publish | Verifies | Keys | Logged | Reopen"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,28 @@ def _caches() -> Iterator[Case]:
     )
 
 
+def _scopes_of_results() -> Iterator[Case]:
+    """What one endpoint says of a token is nothing that another said (section 8.4)."""
+    second = {
+        "channel_token_optional": False,
+        "channel_token_request_header": "X-Channel",
+        "channel_token_introspection_hint": "access_token",
+    }
+    settings = ACCESS.settings(introspection_endpoint=ENDPOINT) | OFTEN | second
+    sent = ACCESS.send(OPAQUE, ("X-Channel", OPAQUE))
+    passed = Passed(ACCESS.new(), Verified("introspection"), Verified("introspection", signed=False))
+    for name, endpoint, expect, calls in (
+        ("the same endpoint", ENDPOINT, passed, {"/introspect": 1}),
+        ("another endpoint", "$IDP/second", TOKEN_INACTIVE, {"/introspect": 1, "/second": 1}),
+    ):
+        yield Case(
+            f"two tokens of one text, {name}",
+            settings | {"channel_token_introspection_endpoint": endpoint},
+            (Send(sent, expect, calls),),
+            Provider({"/second": INACTIVE}, {OPAQUE: ACTIVE}),
+        )
+
+
 def _verdicts() -> Iterator[Case]:
     """What was accepted is remembered for a while: the very same new token is sent again."""
     settings = ACCESS.settings(jwks_uri="$IDP/jwks", signing_algorithm="ES256")
@@ -159,4 +181,4 @@ def _shared_cache() -> Iterator[Case]:
     )
 
 
-CASES: Final = (*_caches(), *_verdicts(), *_shared_cache())
+CASES: Final = (*_caches(), *_scopes_of_results(), *_verdicts(), *_shared_cache())

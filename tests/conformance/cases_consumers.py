@@ -99,6 +99,10 @@ def _found_by_function(field: str, value: str) -> Mapping[str, str] | None:
     return {"id": "9", "username": f"{field}={value}"} if field == "custom_id" else None
 
 
+def _unwritable(_field: str, _value: str) -> Mapping[str, str]:
+    return {"id": "9", "username": "ann\r\nX-Admin: 1"}
+
+
 def _sources() -> Iterator[Case]:
     """Which of the four sources wins (section 6.1 to 6.6)."""
     for side in SIDES:
@@ -157,6 +161,8 @@ def _services() -> Iterator[Case]:
     found = {"id": "9", "username": "custom_id=ann"}
     one = _mapped(way, "consumers from a function", "ann", found, options={})
     yield Case(one.name, one.settings, one.steps, one.provider, services={"consumers": _found_by_function})
+    two = _mapped(way, "a consumer whose name breaks a header", "ann", CONSUMER_CLAIM_UNUSABLE, options={})
+    yield Case(two.name, two.settings, two.steps, two.provider, services={"consumers": _unwritable})
     dotted: dict[str, object] = {"consumers": f"{__name__}._found_by_function"}
     yield _mapped(way, "consumers from a dotted path", "ann", found, options=dotted)
     yield _mapped(way, "no consumers at all", "ann", CONSUMER_NOT_FOUND, options={})

@@ -6,13 +6,14 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from conformance.case import NOW, Answer, Passed, Provider, Request, Send, Verified, case
-from conformance.keys import Jwk, jwks
+from conformance.keys import Jwk, Pem, jwks
 from conformance.outcomes import (
     ALGORITHM_NOT_ALLOWED,
     CLAIM_MISSING,
     KEY_UNKNOWN,
     NO_ENDPOINT,
     NO_JWKS_URI,
+    NOT_A_JWT,
     SIGNATURE_INVALID,
     TOKEN_EXPIRED,
     TOKEN_MALFORMED,
@@ -207,7 +208,20 @@ def _compact_form() -> Iterator[Case]:
     header, payload, good_token = segment(_header()), segment(_payload()), token()
     yield _sent("padding behind the signature", Joined((good_token, "==")), NO_ENDPOINT)
     yield _sent("a fourth part", Joined((good_token, ".x")), NO_ENDPOINT)
-    yield _sent("an empty payload", f"{header}..c2ln", TOKEN_MALFORMED)
+    many = {"alg": "RS256", "kid": "rsa1", **{f"m{n}": 1 for n in range(800)}}
+    headers = {
+        "with alg none before RS256": b'{"alg":"none","alg":"RS256","kid":"rsa1"}',
+        "with alg RS256 before none": b'{"alg":"RS256","alg":"none","kid":"rsa1"}',
+        "nested too deep": b'{"alg":"RS256","kid":"rsa1","a":' + b"[" * 1200 + b"]" * 1200 + b"}",
+        "of 800 members": json.dumps(many).encode(),
+        "with a long kid": _header(kid="k" * 8000),
+        "that is a list": b'["RS256"]',
+        "that is empty": b"{}",
+        "without alg": b'{"kid":"rsa1"}',
+    }
+    for name, raw in headers.items():
+        yield _sent(f"a header {name}", Token(raw, _payload(), "RS256", "rsa1"), NOT_A_JWT)
+    yield _sent("an empty payload", Token(_header(), b"", "RS256", "rsa1"), TOKEN_MALFORMED)
     yield _sent("an empty signature", f"{header}.{payload}.", TOKEN_MALFORMED)
     yield _sent("a flipped signature", f"{header}.{payload}.{'A' * 342}", SIGNATURE_INVALID)
     yield _sent("a short signature", f"{header}.{payload}.AAAA", SIGNATURE_INVALID)
@@ -237,6 +251,10 @@ def _files() -> Iterator[Case]:
     settings = ACCESS.settings(jwks_uri="file://$DIR/keys.json")
     yield case("a key set in a file", settings, ACCESS.send(token()), ACCEPTED, files=public)
     yield case("one bare JWK", settings, ACCESS.send(token()), ACCEPTED, files={"keys.json": Jwk("rsa1")})
+    pem = {"keys.json": Pem("rsa1", public=True)}
+    yield case("a key in a PEM file", settings, ACCESS.send(token()), ACCEPTED, files=pem)
+    lie = ACCESS.send(forged(token()))
+    yield case("a key in a PEM file, forged", settings, lie, SIGNATURE_INVALID, files=pem)
     yield case(
         "both tokens at once, one without a token",
         SETTINGS | {"channel_token_request_header": "X-Channel", "channel_token_jwks_uri": "$IDP/jwks"},

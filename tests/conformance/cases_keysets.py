@@ -11,13 +11,16 @@ from conformance.case import (
     BadSettings,
     Case,
     Keys,
+    Provide,
     Provider,
+    Publish,
     Reopen,
     Request,
     Send,
     Verifies,
     Wait,
 )
+from conformance.keys import signing
 from conformance.tokens import bearer, token
 from conformance.ways import ACCESS, ALL_KEYS, SIDES
 
@@ -60,11 +63,13 @@ def _generations() -> Iterator[Case]:
         "our keys rotate: tokens made before and after verify, and the next key was published before",
         ADMIN,
         ALICE,
+        Publish(),
         ROTATED,
         ALICE,
         Keys(0, 1, same=False),
         Verifies(0),
         Verifies(1),
+        Verifies(1, cached=True),
     )
     yield _story(
         "two rotations forget a key",
@@ -137,6 +142,21 @@ def _endpoints() -> Iterator[Case]:
         ask("POST", f"{KONG}/rotate", missing),
         ask("DELETE", KONG, missing),
         ask("GET", KONG, FRESH),
+    )
+    url = {"access_token_keyset": "$IDP/own", "access_token_signing_algorithm": "RS256"}
+    before, after = (ACCESS.passed(ACCESS.new(kid=kid, keyset="$IDP/own")) for kid in ("rsa2", "rsa3"))
+    yield Case(
+        "a set at a URL is reloaded by its name, percent-encoded",
+        ADMIN | url,
+        (
+            Send(ALICE.request, before),
+            Provide(Provider({"/own": Answer({"keys": [signing("rsa3", "RS256")]})})),
+            Send(ALICE.request, before),
+            ask("POST", f"{LIST}/%$IDP%2Fown/rotate", Answered(200)),
+            Send(ALICE.request, after),
+            ask("POST", f"{LIST}/http%3A%2F%2F169.254.169.254%2F/rotate", Answered(404)),
+        ),
+        Provider({**KEYS.routes, "/own": Answer({"keys": [signing("rsa2", "RS256")]})}),
     )
     yield _story(
         "a deleted set is made again",

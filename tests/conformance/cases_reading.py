@@ -246,6 +246,20 @@ def _together() -> Iterator[Case]:
     )
 
 
+def _limits() -> Iterator[Case]:
+    longest = "a" * 16384
+    yield case(
+        "a token of 16 KiB",
+        SETTINGS,
+        _authorization(bearer(longest)),
+        INTROSPECTED,
+        provider=Provider(tokens={longest: Answer({"active": True, **good()})}),
+    )
+    yield _one("a token of more than 16 KiB", bearer(longest + "a"), TOKEN_TOO_LARGE)
+    yield _one("Basic credentials of 100 KB", "Basic " + "QUFB" * 25_000, TOKEN_TOO_LARGE)
+    yield _one("many dots", bearer("." * 50_000), TOKEN_TOO_LARGE)
+
+
 CASES: Final = (
     *_schemes(),
     *_malformed(),
@@ -254,4 +268,5 @@ CASES: Final = (
     *_branches(),
     *_sides(),
     *_together(),
+    *_limits(),
 )

@@ -86,14 +86,18 @@ class JwkSet:
 
 @dataclass(frozen=True, slots=True)
 class Pem:
-    """The PKCS #8 text of a named private key."""
+    """The PKCS #8 text of a named private key, or the text of its public half."""
 
     name: str
+    public: bool = False
 
     def as_bytes(self) -> bytes:
-        key = private_key(self.name)
-        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        return bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
+        key, encoding = private_key(self.name), serialization.Encoding.PEM
+        if self.public:
+            form = serialization.PublicFormat.SubjectPublicKeyInfo
+            return bytes(key.public_key().public_bytes(encoding, form))
+        plain = serialization.NoEncryption()
+        return bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
 
 
 def jwks(*keys: object) -> JwkSet:

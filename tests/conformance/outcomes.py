@@ -17,6 +17,8 @@ SIGNATURE_INVALID: Final = Refused(401, INVALID, "signature_invalid")
 ALGORITHM_NOT_ALLOWED: Final = Refused(401, INVALID, "algorithm_not_allowed")
 KEY_UNKNOWN: Final = Refused(401, INVALID, "key_unknown")
 TYP_NOT_ALLOWED: Final = Refused(401, INVALID, "typ_not_allowed")
+# Two ways to say it: a JWT of a bad form, or no JWT where opaque tokens are not accepted.
+NOT_A_JWT: Final = Refused(401, INVALID, "token_malformed|introspection_endpoint_missing")
 NO_JWKS_URI: Final = Refused(401, INVALID, "jwks_uri_missing")
 NO_ENDPOINT: Final = Refused(401, INVALID, "introspection_endpoint_missing")
 INTROSPECTION_DISABLED: Final = Refused(401, INVALID, "introspection_disabled")

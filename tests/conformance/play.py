@@ -21,6 +21,7 @@ from conformance.case import (
     Logged,
     Passed,
     Provide,
+    Publish,
     Refused,
     Reopen,
     Request,
@@ -114,6 +115,7 @@ class _Scene:
         self.services: dict[str, object] = {"clock": lambda: self.now, **case.services}
         self.shared_store = shared_store
         self.made: list[list[Made]] = []
+        self.cached: list[dict[str, Any]] = []
         self.secrets: set[str] = set()
         self.runner: Runner | None = None
         self.recorder = _Recorder()
@@ -133,11 +135,18 @@ class _Scene:
             self._expect_problems(self.case.bad.options)
             return
         self._open()
-        for step in self.case.steps:
+        for step in self._script():
             self._take(step)
         for record in self.recorder.records:
             text = f"{record.getMessage()} {record.__dict__}"
             assert not any(secret in text for secret in self.secrets), "a token in the log"
+
+    def _script(self) -> tuple[Step, ...]:
+        """A request that is the whole case is sent three times: keys come, a verdict is kept, it is used."""
+        match self.case.steps:
+            case (Send(calls=None) as only,):
+                return (only, only, only)
+        return self.case.steps
 
     def _expect_problems(self, options: frozenset[str]) -> None:
         problems = self._problems()
@@ -176,21 +185,30 @@ class _Scene:
                 self.now += seconds
             case Provide(provider):
                 self.site.provide(provider)
+            case Publish(keyset):
+                self.cached = self._published(keyset)
+            case Reopen(settings, bad):
+                self._running().close()
+                self.settings |= settings
+                self._open() if bad is None else self._expect_problems(bad.options)
+            case _:
+                self._look(step)
+
+    def _look(self, step: Step) -> None:
+        """The steps that ask for something, and compare."""
+        match step:
             case Ask(request, expect):
                 self._judge_answer(self._running().ask(self._plain(request)), expect)
             case Heard():
                 self._judge_call(step)
-            case Verifies(nth, expect, keyset):
-                assert verifies(self.made[nth][0].text, self._published(keyset)) is expect
+            case Verifies(nth, expect, cached):
+                keys = self.cached if cached else self._published("kong")
+                assert verifies(self.made[nth][0].text, keys) is expect
             case Keys(first, second, same):
                 one, other = (jwt.get_unverified_header(self.made[n][0].text)["kid"] for n in (first, second))
                 assert (one == other) is same
             case Logged():
                 self._judge_log(step)
-            case Reopen(settings, bad):
-                self._running().close()
-                self.settings |= settings
-                self._open() if bad is None else self._expect_problems(bad.options)
 
     def _running(self) -> Runner:
         assert self.runner is not None
