@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from jwt_signer_mw.errors import StoreConflict, StoreError
 from jwt_signer_mw.keysets.files import Unsafe, check_place, make_private
+from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.keysets.schema import KEYSETS, prepare_schema
 from jwt_signer_mw.keysets.sealing import Sealing
 from jwt_signer_mw.keysets.store import Mark, refused
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from jwt_signer_mw.keysets.keyset import StoredSet
+    from jwt_signer_mw.keysets.store import KeysetStore
 
 T = TypeVar("T")
 
@@ -30,6 +32,7 @@ CONNECT_TIMEOUT = 2  # seconds
 STATEMENT_TIMEOUT = 3  # seconds
 LOCK_TIMEOUT = 5  # seconds that SQLite waits for other processes; each holds the lock for some milliseconds
 POOL_SIZE = 1  # connection kept: one request per second asks
+IN_MEMORY = (None, "", ":memory:")  # instead of a file, for SQLite
 MAX_REASON = 200  # characters of a database's error text
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -57,9 +60,20 @@ def open_url(text: str, encryption_keys: Sequence[str]) -> SQLStore:
     return SQLStore(url, Sealing(encryption_keys))
 
 
+def open_beside(engine: Engine, encryption_keys: Sequence[str]) -> KeysetStore:
+    """The store in the database of an application's engine: connects as it does, with a pool of our own.
+
+    What the application logs or records of its statements would show keys, so it never sees ours.
+    """
+    url, sealing = engine.url, Sealing(encryption_keys)
+    if url.get_backend_name() != "sqlite":
+        return SQLStore(url, sealing, create_engine(url, pool=engine.pool.recreate(), hide_parameters=True))
+    return MemoryStore(sealing) if url.database in IN_MEMORY else SQLStore(_private_file(url), sealing)
+
+
 def _private_file(url: URL) -> URL:
     """The URL with an absolute path, so that a later `chdir` changes nothing."""
-    if url.database in (None, "", ":memory:") or url.query:
+    if url.database in IN_MEMORY or url.query:
         raise refused("keysets.E001", "names no plain file", "Use memory:// for a store in memory.")
     path = Path(url.database or "").absolute()
     try:
@@ -74,10 +88,10 @@ def _private_file(url: URL) -> URL:
 class SQLStore:
     """One table; every method is one short transaction. Usable by many threads, and after a fork."""
 
-    def __init__(self, url: URL, sealing: Sealing) -> None:
+    def __init__(self, url: URL, sealing: Sealing, engine: Engine | None = None) -> None:
         self._url = url
         self._sealing = sealing
-        self._engine = _make_engine(url)
+        self._engine = _make_engine(url) if engine is None else engine
         self._prepared = False
         self._own_connections()
 
