@@ -1,4 +1,4 @@
-"""What every test may use: the demand for real parts, and the corpora."""
+"""What every test may use: the corpora, and the real parts (see `providers.fixtures`)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from parts import require_corpora
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytest_plugins = ["providers.fixtures"]
 
 
 @pytest.fixture(scope="session")
