@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -148,6 +149,34 @@ def test_pss_asks_for_a_salt_as_long_as_the_hash(jwk: Callable[[str], dict[str, 
         )
     other_mask = padding.PSS(padding.MGF1(hashes.SHA512()), 32)
     assert not key.verify("PS256", MESSAGE, own.sign(MESSAGE, other_mask, hashes.SHA256()))
+
+
+class Broken:
+    """A primitive whose backend fails in a way that nobody foresaw."""
+
+    def sign(self, _message: bytes) -> bytes:
+        raise RuntimeError("d is 12345")
+
+    verify = sign
+
+
+def test_a_failing_backend_is_an_error_of_ours(keys: dict[str, Key]) -> None:
+    broken: Any = Broken()
+    key = dataclasses.replace(keys["RS256"], _verifiers={"RS256": (broken, 4)}, _signers={"RS256": broken})
+    assert not key.verify("RS256", MESSAGE, b"four")
+    with pytest.raises(SigningFailed) as caught:
+        key.sign("RS256", MESSAGE)
+    assert "12345" not in caught.value.detail
+    assert caught.value.__suppress_context__
+
+
+def test_one_key_serves_many_threads(keys: dict[str, Key]) -> None:
+    def use(number: int) -> bool:
+        message = b"%d" % number
+        return all(key.verify(alg, message, key.sign(alg, message)) for alg, key in keys.items())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(use, range(32)))
 
 
 # What a JWK may declare -----------------------------------------------------------------------------

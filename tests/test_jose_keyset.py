@@ -102,6 +102,13 @@ def test_an_empty_set_is_a_set() -> None:
     assert keys.signer("RS256") is None
 
 
+@pytest.mark.parametrize("member", ["kid", "kty", "crv", "alg", "use", "key_ops", "n"])
+@pytest.mark.parametrize("value", [None, 1, True, [], {}, [[]]])
+def test_members_of_any_type_are_skipped(member: str, value: object) -> None:
+    keys = load_keyset({"keys": [RSA | {"kid": "bad", member: value}, EC]})
+    assert EC["kid"] in kids(keys.keys)
+
+
 def test_unusable_keys_are_skipped_and_named() -> None:
     keys = load_keyset(
         document(

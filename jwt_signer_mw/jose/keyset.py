@@ -154,7 +154,8 @@ def _claimed_identity(member: object) -> Hashable:
     if not isinstance(member, Mapping) or member.get("use", "sig") != "sig" or "key_ops" in member:
         return None
     kid, kty, which = member.get("kid"), member.get("kty"), member.get("crv", member.get("alg"))
-    return (kid, kty, which) if isinstance(which, str | None) and isinstance(kid, str) else None
+    is_text = isinstance(kid, str) and isinstance(kty, str) and isinstance(which, str | None)
+    return (kid, kty, which) if is_text else None
 
 
 def _fingerprint(keys: Iterable[Key]) -> str:
