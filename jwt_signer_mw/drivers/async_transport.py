@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,8 +39,8 @@ class HttpxTransport:
 
     def __init__(self) -> None:
         self._authorities = authorities()
-        self._verifying = trust(self._authorities, True)
-        self._trusting = trust(self._authorities, False)
+        self._verifying = _trust_once(self._authorities, True)
+        self._trusting = _trust_once(self._authorities, False)
         self._open: RunVar[tuple[AsyncGenerator[_Pools], _Pools] | None] = RunVar(__name__, None)
 
     async def send(self, exchange: Exchange) -> Reply:
@@ -128,3 +129,6 @@ def trust(authorities: str, verify: bool, certificate: tuple[str, str] | None = 
     if certificate is not None:
         context.load_cert_chain(*certificate, password="")  # an encrypted key fails, without it one asks
     return context
+
+
+_trust_once = lru_cache(maxsize=8)(trust)  # reading a hundred authorities takes some 20 ms
