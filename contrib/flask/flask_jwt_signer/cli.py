@@ -1,0 +1,87 @@
+"""The commands `flask jwt-signer`: they show what `jwt-signer` shows, for the settings of an application."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+import click
+from flask import current_app
+from flask.cli import ScriptInfo, pass_script_info, with_appcontext
+
+from flask_jwt_signer.gate import gate_of
+from flask_jwt_signer.marks import DEFAULT, EXEMPT, marked_policies
+from jwt_signer_mw.command import check as settings_command
+from jwt_signer_mw.command import keys as keys_command
+from jwt_signer_mw.errors import ConfigurationError, JWTSignerError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flask import Flask
+
+    from flask_jwt_signer.gate import Gate
+    from jwt_signer_mw.keysets.store import KeysetStore
+
+    Action = Callable[[KeysetStore, Namespace], int]
+
+group = click.Group("jwt-signer", help="Settings and key sets of the JWT signer.")
+
+
+@group.command()
+@pass_script_info
+def check(info: ScriptInfo) -> None:
+    """Find everything that is wrong with the settings, or say what they will do."""
+    try:
+        app = info.load_app()
+    except ConfigurationError as error:
+        settings_command.show_text("These settings", None, error.problems)
+        raise SystemExit(1) from None
+    gate = gate_of(app)
+    problems = list(_misfits(app, gate))
+    for name, policy in gate.policies.items():
+        found = (*policy.settings.warnings, *(problems if name == DEFAULT else ()))
+        usable = policy.settings if all(problem.level == "warning" for problem in found) else None
+        settings_command.show_text(f"Policy {name}", usable, found)
+    raise SystemExit(any(problem.level == "error" for problem in problems))
+
+
+def _misfits(app: Flask, gate: Gate) -> Iterator[Problem]:
+    """What can only be seen when the application is complete."""
+    for place, policy in marked_policies(app).items():
+        if policy != EXEMPT and policy not in gate.policies:
+            text = f"names the policy {policy!r}, which is not there: its requests are answered with 500."
+            yield Problem("flask.E002", "error", place, text, f"There are {', '.join(gate.policies)}.")
+    for extension, name in {"sqlalchemy": "Flask-SQLAlchemy", "cache": "Flask-Caching"}.items():
+        if extension in app.extensions.keys() - gate.extensions:
+            text = "was initialised after JWTSigner, which therefore does not use it."
+            yield Problem("flask.W001", "warning", name, text, "Call its `init_app` first.")
+
+
+def _command(name: str, action: Action, summary: str) -> click.Command:
+    """One action of `jwt-signer keys`, on the store of a policy in place of a URL."""
+
+    @with_appcontext
+    def run(policy: str, **arguments: Any) -> None:
+        policies = gate_of(current_app).policies
+        if policy not in policies:
+            raise click.BadParameter(f"there are {', '.join(policies)}", param_hint="--policy")
+        try:
+            action(policies[policy].assembly.keyset_store, Namespace(**arguments))
+        except (LookupError, JWTSignerError) as problem:
+            raise click.ClickException(str(problem.args[0])) from None
+
+    parameters: list[click.Parameter] = [
+        click.Option(["--policy"], default=DEFAULT, show_default=True, help="Whose store is meant.")
+    ]
+    if name in ("list", "show"):
+        parameters.append(click.Option(["--json"], is_flag=True, help="For machines."))
+    if name != "list":
+        parameters.append(click.Argument(["name"]))
+    return click.Command(name, callback=run, params=parameters, help=f"{summary[0].upper()}{summary[1:]}.")
+
+
+keys = click.Group("keys", help="Our own key sets, in the store of a policy. Public parts only.")
+for _name, (_action, _summary) in keys_command.ACTIONS.items():
+    keys.add_command(_command(_name, _action, _summary))
+group.add_command(keys)
