@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from jwt_signer_mw.errors import TransportError
-from jwt_signer_mw.flows.commands import Exchange, call, fetch
+from jwt_signer_mw.flows.commands import Exchange, call, compute, fetch
 from jwt_signer_mw.jose import load_keyset
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def read_document(source: Source) -> Flow[Document]:
     reply = yield from fetch(exchange)
     if reply.status != 200:
         raise TransportError(f"{source.place}: status {reply.status}")
-    return (yield from call(_parse, source, reply.body))
+    return (yield from compute(_parse, source, reply.body))
 
 
 def _read_file(source: Source) -> Document:

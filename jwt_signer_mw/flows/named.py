@@ -23,8 +23,9 @@ from jwt_signer_mw.errors import (
     StoreError,
     StoreUnavailable,
 )
-from jwt_signer_mw.flows.commands import call, once
-from jwt_signer_mw.jose import generate_key, load_key
+from jwt_signer_mw.flows.commands import call, compute, once
+from jwt_signer_mw.flows.fresh import Fresh, Nursery
+from jwt_signer_mw.jose import load_key
 from jwt_signer_mw.keysets import lifecycle
 from jwt_signer_mw.keysets.store import Mark
 from jwt_signer_mw.wire import Malformed
@@ -89,6 +90,7 @@ class Named:
         self._clock = clock
         self._period = period
         self._changed = changed
+        self._nursery = Nursery()
         self._retry_at = -inf
 
     @property
@@ -98,8 +100,10 @@ class Named:
     # At build, and for a request that finds no key
 
     def prepare(self) -> Flow[None]:
-        """Loads the set, and generates what it lacks. Raises `StoreError`."""
+        """Loads the set, and generates what it lacks, also for the next rotation. Raises `StoreError`."""
         yield from once(self, self._prepare)
+        if self._period and self.held is not None:
+            yield from compute(self._nursery.fill, self.held.stored.algorithms)
 
     def ready(self, alg: str) -> Flow[Key]:
         """The signing key. Raises `StoreUnavailable`; `SigningKeyMissing` where stored keys can't be read."""
@@ -107,7 +111,7 @@ class Named:
         if wait > 0:
             raise StoreUnavailable("the store of key sets did not answer just now", retry_after=wait)
         try:
-            yield from self.prepare()
+            yield from once(self, self._prepare)
         except StoredKeysUnreadable as error:
             raise SigningKeyMissing(error.detail) from error
         except StoreError as error:
@@ -174,7 +178,8 @@ class Named:
             return self.held
         mark = yield from call(self._store.version, self.name)
         if mark == held.mark:
-            self.held = held._replace(checked_at=asked)
+            if self.held is held:  # else another flow was faster
+                self.held = held._replace(checked_at=asked)
         elif mark is None or (mark.id == held.stored.id and mark.version < held.stored.version):
             yield from self._put_back(held.stored, None if mark is None else mark.version)
         else:
@@ -202,14 +207,20 @@ class Named:
             )
 
     def _rotate_by_the_clock(self) -> Flow[None]:
+        """With keys that are in stock, so that no request waits for new ones; if need be, a little late."""
         held, now = self.held, self._clock.now()
-        if held is None or not self._period or now < lifecycle.rotation_due(held.stored, self._period):
+        if held is None or not self._period:
             return
-        fresh = Fresh()
-        jwks = yield from fresh.ones(held.stored.algorithms)
-        rotated = lifecycle.rotate(held.stored, self._clock.now(), jwks, keep_needed=True)
-        yield from self._change(held.stored, rotated, fresh)
-        log.info("key set %r rotated by the clock", self.name)
+        stored = held.stored
+        if now >= lifecycle.rotation_due(stored, self._period):
+            fresh = self._nursery.take(stored.algorithms, frozenset(key.kid for key in stored.keys))
+            if fresh is None:
+                self.due = self._clock.ticks()
+            else:
+                jwks = yield from fresh.ones(stored.algorithms)
+                yield from self._change(stored, lifecycle.rotate(stored, now, jwks, keep_needed=True), fresh)
+                log.info("key set %r rotated by the clock", self.name)
+        yield from call(self._nursery.grow, stored.algorithms)
 
     # By hand
 
@@ -244,6 +255,9 @@ class Named:
             stored = yield from call(self._store.load, self.name)
             if stored is None:
                 raise LookupError(f"there is no key set {self.name!r}")
+            if not fresh.keys.keys().isdisjoint(key.kid for key in stored.keys):
+                yield from self._hold(stored, self._clock.now(), fresh)  # it was saved, whatever we were told
+                return stored
             jwks = yield from fresh.ones(needs(stored))
             try:
                 yield from self._change(stored, edited := edit(stored, self._clock.now(), jwks), fresh)
@@ -280,7 +294,7 @@ class Named:
         ]
         unknown = tuple(key for key in signing if key.kid not in known)
         if unknown:
-            known |= yield from call(_load_keys, stored.name, unknown)
+            known |= yield from compute(_load_keys, stored.name, unknown)
         if not self._is_older(stored):
             self.held = Held(stored, {key.kid: known[key.kid] for key in signing}, checked_at)
             self.longest_life = max(self.longest_life, stored.longest_life)
@@ -308,32 +322,6 @@ class Named:
     def _forget(self) -> None:
         self.held, self.signers, self.due, self.longest_life = None, {}, inf, 0.0
         self._changed()
-
-
-class Fresh:
-    """Keys generated for one change; a change that lost and is tried again uses them again."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, Key] = {}
-        self._made: dict[tuple[str, int], Jwk] = {}
-
-    def ones(self, algorithms: Iterable[str]) -> Flow[tuple[Jwk, ...]]:
-        """One new key for each algorithm."""
-        return (yield from self._make(algorithms, 0))
-
-    def pairs(self, algorithms: Iterable[str]) -> Flow[tuple[tuple[Jwk, ...], tuple[Jwk, ...]]]:
-        """Two new keys for each algorithm: the ones, and the others."""
-        wanted = sorted(algorithms)
-        return (yield from self._make(wanted, 0)), (yield from self._make(wanted, 1))
-
-    def _make(self, algorithms: Iterable[str], nth: int) -> Flow[tuple[Jwk, ...]]:
-        wanted = sorted(algorithms)
-        for alg in wanted:
-            if (alg, nth) not in self._made:
-                key = yield from call(generate_key, alg)
-                self._made[alg, nth] = key.private_jwk()
-                self.keys[key.published_kid] = key
-        return tuple(self._made[alg, nth] for alg in wanted)
 
 
 def _load_keys(name: str, stored: tuple[StoredKey, ...]) -> dict[str, Key]:
