@@ -168,7 +168,7 @@ class Remote:
         before = self._fetched
         if self._period:
             self.due = self._clock.ticks() + self._period
-        if before is not None and before.keys.fingerprint == document.keys.fingerprint:
+        if before is not None and _are_same(before.keys, document.keys):
             self._fetched = before._replace(digest=document.digest)
         else:
             kids = frozenset(key.kid for key in document.keys.keys)
@@ -177,6 +177,12 @@ class Remote:
             self._changed(before is not None)
         if before is None or before.digest != document.digest:
             log_findings(self.source, document.keys)
+
+
+def _are_same(one: KeySet, other: KeySet) -> bool:
+    """Whether two sets verify and sign the same; a private half may be added to a public one."""
+    halves = ([key.is_private for key in keys.keys] for keys in (one, other))
+    return one.fingerprint == other.fingerprint and next(halves) == next(halves)
 
 
 class RemoteSigner:
