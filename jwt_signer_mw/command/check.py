@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from jwt_signer_mw.command.description import Section
     from jwt_signer_mw.errors import Problem
 
 GOOD, BAD = 0, 1
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0: the settings can be used, perhaps with warnings. 1: they can't."""
     settings, problems = examine(arguments.config)
-    show = _show_json if arguments.json else _show_text
+    show = _show_json if arguments.json else show_text
     show(arguments.config, settings, problems)
     return BAD if settings is None else GOOD
 
@@ -50,16 +51,17 @@ def _show_json(path: str, settings: Settings | None, problems: Sequence[Problem]
         "file": path,
         "usable": settings is not None,
         "problems": [problem._asdict() for problem in problems],
-        "description": [section._asdict() for section in sections],
+        "description": [_plain(section) for section in sections],
     }
     print(json.dumps(document, indent=2))
 
 
-def _show_text(path: str, settings: Settings | None, problems: Sequence[Problem]) -> None:
+def show_text(title: str, settings: Settings | None, problems: Sequence[Problem]) -> None:
+    """Problems by gravity, then what the settings will do; None for settings that can't be used."""
     errors = sum(problem.level == "error" for problem in problems)
     warnings = len(problems) - errors
     verdict = paint("can't be used", "red") if settings is None else paint("can be used", "green")
-    print(f"{paint(path, 'bold')} {verdict}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    print(f"{paint(title, 'bold')} {verdict}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
     for problem in sorted(problems, key=lambda problem: problem.level):
         level, option = paint(problem.level, _COLOURS[problem.level]), paint(problem.option, "bold")
         print(f"\n{level} {problem.id} {option}".rstrip())
@@ -67,7 +69,13 @@ def _show_text(path: str, settings: Settings | None, problems: Sequence[Problem]
     for section in () if settings is None else describe(settings):
         print(f"\n{paint(section.title, 'bold')}")
         for sentence in section.sentences:
-            print(indented(sentence, "  - ", "    "))
+            print(indented(sentence.text, "  - ", "    "))
+            for detail in sentence.details:
+                print(indented(detail, "      ", "        "))
+
+
+def _plain(section: Section) -> dict[str, object]:
+    return {"title": section.title, "sentences": [sentence._asdict() for sentence in section.sentences]}
 
 
 def _count(number: int, what: str) -> str:

@@ -17,12 +17,12 @@ def describe_checks(rules: ClaimRules, *, expiry_may_be_absent: bool = False) ->
     if rules.verify_expiry:
         path = rules.expiry_claim
         absent = _excuse(rules, path, excused=expiry_may_be_absent)
-        yield f"`{spell_path(path)}` lies ahead{absent}{_leeway(rules)} (401)"
+        yield f"`{spell_path(path)}` lies ahead{absent}{_leeway(rules)} (else 401)"
     if rules.verify_notbefore:
         path = rules.notbefore_claim
-        yield f"`{spell_path(path)}` lies behind{_excuse(rules, path)}{_leeway(rules)} (401)"
+        yield f"`{spell_path(path)}` lies behind{_excuse(rules, path)}{_leeway(rules)} (else 401)"
     if rules.required_claims:
-        yield f"{_and(f'`{spell_path(path)}`' for path in rules.required_claims)} present (401)"
+        yield f"{_and(f'`{spell_path(path)}`' for path in rules.required_claims)} present (else 401)"
     if rules.verify_issuer and rules.issuers_allowed:
         yield _listed(rules, rules.issuer_claim, rules.issuers_allowed, 401)
     if rules.verify_audience and rules.audiences_allowed:
@@ -32,18 +32,18 @@ def describe_checks(rules: ClaimRules, *, expiry_may_be_absent: bool = False) ->
     if rules.verify_scopes and rules.scopes_required:
         path = rules.scopes_claim
         choices = " or ".join(_and(map(repr, words.split())) for words in rules.scopes_required)
-        yield f"`{spell_path(path)}` holds {choices}{_excuse(rules, path)} (403)"
+        yield f"`{spell_path(path)}` holds {choices}{_excuse(rules, path)} (else 403)"
 
 
 def _listed(rules: ClaimRules, path: tuple[str, ...], allowed: tuple[str, ...], status: int) -> str:
     wanted = repr(allowed[0]) if len(allowed) == 1 else f"one of {spell(map(repr, allowed))}"
-    return f"`{spell_path(path)}` is {wanted}{_excuse(rules, path)} ({status})"
+    return f"`{spell_path(path)}` is {wanted}{_excuse(rules, path)} (else {status})"
 
 
 def _excuse(rules: ClaimRules, path: tuple[str, ...], *, excused: bool = False) -> str:
     """Decision 1: a path both required and optional is required."""
     excused = (excused or path in (rules.optional_claims or ())) and path not in (rules.required_claims or ())
-    return " or absent" if excused else ""
+    return " or is absent" if excused else ""
 
 
 def _leeway(rules: ClaimRules) -> str:

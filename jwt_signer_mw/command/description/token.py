@@ -5,28 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jwt_signer_mw.command.description.checks import describe_checks, spell, spell_path
+from jwt_signer_mw.command.description.sentence import Sentence
+from jwt_signer_mw.request.rewrite import Output
+from jwt_signer_mw.settings.addresses import is_url
+from jwt_signer_mw.settings.weaknesses import introspects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jwt_signer_mw.settings import KeysetSource, Settings, TokenSettings
 
-_URLS = ("http://", "https://", "file:")
 
-
-def describe_token(token: TokenSettings, settings: Settings) -> Iterator[str]:
+def describe_token(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
     """From reading the request to writing the new one."""
     if not token.request_header:
-        yield _not_read(token)
+        yield Sentence(_absence(token))
         return
-    yield _reading(token)
+    yield Sentence(_reading(token))
     yield from _jwt(token, settings)
     yield from _opaque(token, settings)
-    yield from _consumer(token)
-    yield from _signing(token, settings)
+    yield from map(Sentence, _consumer(token))
+    yield from map(Sentence, _signing(token, settings))
 
 
-def _not_read(token: TokenSettings) -> str:
+def _absence(token: TokenSettings) -> str:
     option = token.option("request_header")
     if token.optional:
         return f"Not in use: {option} is not set."
@@ -40,23 +42,24 @@ def _reading(token: TokenSettings) -> str:
         "authorization:basic": "Authorization, as Basic",
     }
     header = token.request_header or ""
-    absent = "goes on without it" if token.optional else "gets 401"
-    return f"Read from the header {ways.get(header.lower(), header)}. A request without it {absent}."
+    absent = "goes on" if token.optional else "gets 401"
+    return f"Read from the header {ways.get(header.lower(), header)}. A request that lacks it {absent}."
 
 
-def _jwt(token: TokenSettings, settings: Settings) -> Iterator[str]:
+def _jwt(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
     if not token.verify_signature:
-        yield "A JWT: its signature is NOT verified; anybody can make one up."
+        yield Sentence("A JWT: its signature is NOT verified; anybody can make one up.")
     elif token.jwks.uri is None:
-        yield f"A JWT: refused with 401, as {token.jwks.option('uri')} is not set."
+        yield Sentence(f"A JWT: refused with 401, as {token.jwks.option('uri')} is not set.")
         return
     else:
-        symmetric = ", HMAC included" if settings.enable_hs_signatures else ", never HMAC"
-        yield (
-            f"A JWT: its signature is verified with the keys of {_source(token.jwks, token)}{symmetric}. "
-            f"They are loaded when first needed, {_reloads(token.jwks, settings)}."
+        symmetric = "accepted" if settings.enable_hs_signatures else "refused with 401"
+        yield Sentence(
+            f"A JWT: its signature is verified with the keys of {_source(token.jwks, token)}; "
+            f"HMAC signatures are {symmetric}. The keys are loaded when first needed, "
+            f"{_reloads(token.jwks, settings)}."
         )
-    yield from _checked("its claims", describe_checks(token.claims))
+    yield _checked("its claims", describe_checks(token.claims))
 
 
 def _reloads(source: KeysetSource, settings: Settings) -> str:
@@ -66,45 +69,43 @@ def _reloads(source: KeysetSource, settings: Settings) -> str:
     return f"every {source.rotate_period:g} seconds after that, and {forced}"
 
 
-def _opaque(token: TokenSettings, settings: Settings) -> Iterator[str]:
-    if not token.enable_introspection:
-        yield f"Any other token: refused with 401, as {token.option('enable_introspection')} is off."
-        return
-    if token.introspection_endpoint is None:
-        yield f"Any other token: refused with 401, as {token.option('introspection_endpoint')} is not set."
+def _opaque(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
+    if not introspects(token):
+        field = "introspection_endpoint" if token.enable_introspection else "enable_introspection"
+        state = "not set" if token.enable_introspection else "off"
+        yield Sentence(f"Any other token: refused with 401, as {token.option(field)} is {state}.")
         return
     milliseconds = token.introspection_timeout or settings.http_timeout
     authorized = "with" if token.introspection_authorization else "WITHOUT"
-    kept = "the answer is remembered" if token.cache_introspection else "every time anew"
-    yield (
-        f"Any other token: {_url(token.introspection_endpoint, token)} is asked about it, {authorized} "
-        f"credentials, within {milliseconds:g} milliseconds, twice if need be; {kept}. "
+    yield Sentence(
+        f"Any other token: {_url(token.introspection_endpoint or '', token)} is asked about it, {authorized} "
+        f"an Authorization header, within {milliseconds:g} milliseconds, and once more if it fails. "
         "It has to say that the token is active, else 401."
     )
-    yield from _checked("the answer", describe_checks(token.introspection, expiry_may_be_absent=True))
+    yield _checked("its answer", describe_checks(token.introspection, expiry_may_be_absent=True))
     if token.introspection_jwt_claim:
         path = spell_path(token.introspection_jwt_claim)
-        yield f"The JWT in `{path}` of the answer takes its place; without one: 401."
-    yield from _distrust(token)
+        yield Sentence(f"The JWT in `{path}` of the answer takes its place; without one: 401.")
+    if not token.trust_introspection:
+        yield from _distrust(token)
 
 
-def _distrust(token: TokenSettings) -> Iterator[str]:
-    if token.trust_introspection:
-        return
+def _distrust(token: TokenSettings) -> Iterator[Sentence]:
+    """Decision 11: the JWT in an answer is verified, if there are keys to do it with."""
     if token.introspection_jwt_claim and token.verify_signature and token.jwks.uri:
-        yield f"Its signature is verified with the keys of {token.jwks.uri}."
-    embedded = token.introspection_jwt_claim is not None
-    checks = describe_checks(token.claims, expiry_may_be_absent=not embedded)
-    yield from _checked("the result, as a JWT would be", checks)
+        yield Sentence(f"Its signature is verified with the keys of {token.jwks.uri}.")
+    may_be_absent = token.introspection_jwt_claim is None
+    yield _checked("what it says", describe_checks(token.claims, expiry_may_be_absent=may_be_absent))
 
 
-def _checked(what: str, checks: Iterator[str]) -> Iterator[str]:
-    found = list(checks)
-    yield f"Checked of {what}: {'; '.join(found)}." if found else f"Nothing is checked of {what}."
+def _checked(what: str, checks: Iterator[str]) -> Sentence:
+    found = tuple(checks)
+    return Sentence(f"Of {what} is checked:" if found else f"Of {what} nothing is checked.", found)
 
 
 def _consumer(token: TokenSettings) -> Iterator[str]:
-    for rules, what in ((token.introspection, "an introspection result"), (token.claims, "a token")):
+    answer = (token.introspection, "an introspection result")
+    for rules, what in ((answer,) if introspects(token) else ()) + ((token.claims, "a token"),):
         if rules.consumer_claim:
             yield (
                 f"The claim `{spell_path(rules.consumer_claim)}` of {what} names the consumer, "
@@ -113,22 +114,22 @@ def _consumer(token: TokenSettings) -> Iterator[str]:
 
 
 def _signing(token: TokenSettings, settings: Settings) -> Iterator[str]:
-    if token.signing and token.upstream_header:
+    if token.signs:
         yield (
             f"A new token is signed with {token.signing_algorithm} by {_keyset(token)}, with the issuer "
             f"{token.issuer!r}; the former one becomes `original_iss`. {_expiry(token)}"
         )
         yield from _edits(token, settings)
-        yield f"It goes on as {_output(token.upstream_header)}."
+        yield f"It goes on as `{_output(token.upstream_header)}`."
     else:
         yield "No new token is signed."
     if token.original_upstream_header:
-        yield f"The token as the client sent it goes on as {_output(token.original_upstream_header)}."
+        yield f"The token as the client sent it goes on as `{_output(token.original_upstream_header)}`."
 
 
 def _keyset(token: TokenSettings) -> str:
     source = token.keyset
-    if (source.uri or "").lower().startswith(_URLS):
+    if is_url(source.uri or ""):
         return f"the private key in {_source(source, token)}"
     turning = f", rotated every {source.rotate_period:g} seconds" if source.rotate_period else ""
     return f"our key set {source.uri!r}{turning}"
@@ -153,9 +154,9 @@ def _edits(token: TokenSettings, settings: Settings) -> Iterator[str]:
         yield f"Claims left out: {spell(token.remove_claims)}."
 
 
-def _output(header: str) -> str:
-    name, colon, scheme = header.partition(":")
-    return f"`{name}: {scheme.capitalize()} <token>`" if colon else f"`{name}: <token>`"
+def _output(header: str | None) -> str:
+    output = Output.of(header or "")
+    return f"{output.name}: {output.value('<token>')}"
 
 
 def _source(source: KeysetSource, token: TokenSettings) -> str:

@@ -1,40 +1,39 @@
-"""Settings in plain words: what will happen to a request. Pure functions; no secret is ever shown."""
+"""What will happen to a request, in the order of events."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jwt_signer_mw.command.description.checks import spell
+from jwt_signer_mw.command.description.sentence import Section, Sentence
 from jwt_signer_mw.command.description.token import describe_token
 from jwt_signer_mw.request.names import CONSUMER_HEADERS
 from jwt_signer_mw.settings.redaction import redact_url
+from jwt_signer_mw.settings.weaknesses import introspects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jwt_signer_mw.settings import Settings, TokenSettings
 
-
 FAMILIES = ("X-Consumer-*", "X-Credential-*", "X-Anonymous-Consumer*")
 
 
-class Section(NamedTuple):
-    """Sentences about one thing."""
-
-    title: str
-    sentences: tuple[str, ...]
-
-
 def describe(settings: Settings) -> tuple[Section, ...]:
-    """In the order of events: both tokens, what goes on, what is answered, what is around it."""
+    """Both tokens, what goes on, what is answered, and what is around it."""
     return (
         Section("Access token", tuple(describe_token(settings.access_token, settings))),
         Section("Channel token", tuple(describe_token(settings.channel_token, settings))),
-        Section("Headers of the request that goes on", tuple(_headers(settings))),
-        Section("Answers to requests that are refused", tuple(_answers(settings))),
-        Section("Paths", tuple(_paths(settings))),
-        Section("Memory", tuple(_memory(settings))),
-        Section("Key sets", tuple(_keysets(settings))),
+        *(
+            Section(title, tuple(map(Sentence, texts(settings))))
+            for title, texts in (
+                ("Headers of the request that goes on", _headers),
+                ("Answers to requests that are refused", _answers),
+                ("Paths", _paths),
+                ("Memory", _memory),
+                ("Key sets", _keysets),
+            )
+        ),
     )
 
 
@@ -81,7 +80,7 @@ def _memory(settings: Settings) -> Iterator[str]:
         yield f"Up to {size} accepted requests are remembered, for {ttl:g} seconds or until they expire."
     else:
         yield "Nothing is remembered of accepted requests: every request is verified anew."
-    if any(token.introspection_endpoint and token.cache_introspection for token in _tokens(settings)):
+    if any(introspects(token) and token.cache_introspection for token in _tokens(settings)):
         ttl = settings.introspection_cache_ttl
         yield (
             f"Introspection results are kept in {_place(settings.cache)} for {ttl:g} seconds at most; "
