@@ -5,6 +5,7 @@ Runs on asyncio, and on trio. Extra `asgi`.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
@@ -20,18 +21,18 @@ from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES, fold
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+    from collections.abc import Mapping
 
     from jwt_signer_mw.drivers.asynchronous import AsyncTransport
     from jwt_signer_mw.settings import Settings
 
-    Scope: TypeAlias = MutableMapping[str, Any]
-    Message: TypeAlias = MutableMapping[str, Any]
-    Receive: TypeAlias = Callable[[], Awaitable[Message]]
-    Send: TypeAlias = Callable[[Message], Awaitable[None]]
-    ASGIApplication: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-    Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
-    Value: TypeAlias = tuple[int, str]  # of a header: its place among those that are read
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApplication: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Pair: TypeAlias = tuple[bytes, bytes]  # name and value of a header
+Value: TypeAlias = tuple[int, str]  # of a header: its place among those that are read
 
 SETTINGS = "jwt_signer_mw.settings"  # in the scope: by which policy the request was decided
 STATE = "jwt_signer"  # the identity's name in `scope["state"]`, which is Starlette's `request.state`
@@ -91,7 +92,7 @@ class JWTSignerMiddleware:
             pipeline.accepted(scope.get("method", "GET"), inner_path(scope), forward)
         await self.app(self._rewritten(scope, kept, forward), receive, send)
 
-    def _sort(self, headers: Headers) -> tuple[list[tuple[bytes, bytes]], list[str | None], list[Value]]:
+    def _sort(self, headers: Iterable[Pair]) -> tuple[list[Pair], list[str | None], list[Value]]:
         """The headers that go on, the values in the order of `reads`, and what came a second time."""
         roles, kept, values, again = self._roles, [], self._nothing.copy(), []
         for pair in headers:
@@ -119,7 +120,7 @@ class JWTSignerMiddleware:
         return role
 
     def _incoming(
-        self, scope: Scope, kept: list[tuple[bytes, bytes]], values: list[str | None], again: list[Value]
+        self, scope: Scope, kept: list[Pair], values: list[str | None], again: list[Value]
     ) -> Incoming:
         reads = self.pipeline.reads
         found: dict[str, tuple[str, ...]] = {
@@ -131,7 +132,7 @@ class JWTSignerMiddleware:
         server = scope.get("server") or ("",)
         return Incoming(scope.get("method", "GET"), inner_path(scope), next(hosts, "") or server[0], found)
 
-    def _rewritten(self, scope: Scope, kept: list[tuple[bytes, bytes]], forward: Forward) -> Scope:
+    def _rewritten(self, scope: Scope, kept: list[Pair], forward: Forward) -> Scope:
         """A copy (the caller's scope stays as it is) with the client's harmless headers, and ours."""
         written = self._written
         for name, value in zip(forward.names, forward.values, strict=True):

@@ -25,6 +25,15 @@ async def identity(connection: HTTPConnection) -> Identity:
     return starlette.identity(connection)
 
 
+def _model(header: str, description: str | None) -> HTTPBase | APIKey:
+    match header.lower():
+        case "authorization:bearer" | "authorization":
+            return HTTPBearer(bearerFormat="JWT", description=description)
+        case "authorization:basic":
+            return HTTPBase(scheme="basic", description=description)
+    return APIKey.model_validate({"in": "header", "name": header, "description": description})
+
+
 class TokenScheme(SecurityBase):
     """One of the two tokens as a dependency and as an OpenAPI security scheme; 401 where there is none.
 
@@ -73,12 +82,3 @@ def require_scopes(
         return starlette.identity(connection)
 
     return checked
-
-
-def _model(header: str, description: str | None) -> HTTPBase | APIKey:
-    match header.lower():
-        case "authorization:bearer" | "authorization":
-            return HTTPBearer(bearerFormat="JWT", description=description)
-        case "authorization:basic":
-            return HTTPBase(scheme="basic", description=description)
-    return APIKey.model_validate({"in": "header", "name": header, "description": description})
