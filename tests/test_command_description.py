@@ -1,0 +1,278 @@
+"""Settings in plain words, case by case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jwt_signer_mw.command.description import describe
+from jwt_signer_mw.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+JWKS = "https://idp.example/jwks"
+ENDPOINT = "https://idp.example/introspect"
+ONE = {"channel_token_optional": True}
+JWT = {**ONE, "access_token_jwks_uri": JWKS}
+OPAQUE = {**ONE, "access_token_introspection_endpoint": ENDPOINT}
+
+
+def told(settings: Mapping[str, Any]) -> str:
+    """All sentences as one text; checks are marked by their indentation."""
+    lines = []
+    for section in describe(Settings.load(settings)):
+        lines.append(section.title)
+        for sentence in section.sentences:
+            lines += [sentence.text, *(f"  {detail}" for detail in sentence.details)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "settings, sentences",
+    [
+        pytest.param(
+            {},
+            [
+                "A JWT: refused with 401, as access_token_jwks_uri is not set.",
+                "Any other token: refused with 401, as access_token_introspection_endpoint is not set.",
+                (
+                    "channel_token_request_header is not set, and the token is not optional: "
+                    "every request gets 500."
+                ),
+            ],
+            id="nothing set",
+        ),
+        pytest.param(
+            {**JWT, "access_token_request_header": "authorization:basic", "access_token_optional": True},
+            ["Read from the header Authorization, as Basic. A request that lacks it goes on."],
+            id="basic, optional",
+        ),
+        pytest.param(
+            {**JWT, "access_token_request_header": "X-Token"},
+            [
+                "Read from the header X-Token. A request that lacks it gets 401.",
+                (
+                    "Removed, whatever the client put there: X-Token, Authorization, X-Consumer-*, "
+                    "X-Credential-*, X-Anonymous-Consumer*; case does not count, and -, _ and . "
+                    "are taken for one."
+                ),
+            ],
+            id="another header",
+        ),
+        pytest.param(
+            {
+                **ONE,
+                "verify_access_token_signature": False,
+                "verify_access_token_expiry": False,
+                "enable_access_token_introspection": False,
+            },
+            [
+                "A JWT: its signature is NOT verified; anybody can make one up.",
+                "Of its claims nothing is checked.",
+                "Any other token: refused with 401, as enable_access_token_introspection is off.",
+            ],
+            id="no validation",
+        ),
+        pytest.param(
+            {
+                **JWT,
+                "enable_hs_signatures": True,
+                "jwks_reload_interval": 5,
+                "access_token_jwks_uri_rotate_period": 600,
+                "access_token_endpoints_ssl_verify": False,
+                "access_token_jwks_uri_client_username": "me",
+                "access_token_jwks_uri_client_password": "secret",
+                "access_token_jwks_uri_client_certificate": "/etc/client.pem",
+            },
+            [
+                (
+                    f"A JWT: its signature is verified with the keys of {JWKS} (its certificate "
+                    "is NOT checked) "
+                    "(with HTTP Basic and a client certificate); HMAC signatures are accepted. "
+                    "The keys are loaded "
+                    "when first needed, every 600 seconds after that, and again when none fits a token "
+                    "(every 5 seconds at most)."
+                ),
+            ],
+            id="key set",
+        ),
+        pytest.param(
+            {
+                **JWT,
+                "access_token_leeway": 7,
+                "verify_access_token_notbefore": True,
+                "access_token_optional_claims": [["nbf"], ["aud"], ["exp"]],
+                "access_token_required_claims": [["exp"], ["a", "b"]],
+                "access_token_issuers_allowed": ["https://a", "https://b"],
+                "access_token_audiences_allowed": ["a1", "a2", "a3", "a4", "a5", "a6", "a7"],
+                "access_token_subjects_allowed": ["s"],
+                "access_token_scopes_required": ["read write", "admin"],
+                "access_token_scopes_claim": "roles",
+            },
+            [
+                (
+                    "Of its claims is checked:\n"
+                    "  `exp` lies ahead, give or take 7 seconds (else 401)\n"
+                    "  `nbf` lies behind or is absent, give or take 7 seconds (else 401)\n"
+                    "  `exp` and `a.b` present (else 401)\n"
+                    "  `iss` is one of 'https://a', 'https://b' (else 401)\n"
+                    "  `aud` is one of 'a1', 'a2', 'a3', 'a4', 'a5' and 2 more or is absent (else 403)\n"
+                    "  `sub` is 's' (else 403)\n"
+                    "  `roles` holds 'read' and 'write' or 'admin' (else 403)"
+                ),
+            ],
+            id="every check",
+        ),
+        pytest.param(
+            {
+                **JWT,
+                "access_token_issuers_allowed": ["https://a"],
+                "verify_access_token_issuer": False,
+                "access_token_audiences_allowed": ["a"],
+                "verify_access_token_audience": False,
+                "access_token_subjects_allowed": ["s"],
+                "verify_access_token_subject": False,
+                "access_token_scopes_required": ["r"],
+                "verify_access_token_scopes": False,
+            },
+            ["Of its claims is checked:\n  `exp` lies ahead (else 401)\nAny other token"],
+            id="checks switched off",
+        ),
+        pytest.param(
+            {**OPAQUE, "access_token_introspection_timeout": 250, "introspection_cache_ttl": 20},
+            [
+                (
+                    f"Any other token: {ENDPOINT} is asked about it, WITHOUT an Authorization header, within "
+                    "250 milliseconds, and once more if it fails. It has to say that the token is "
+                    "active, else 401."
+                ),
+                "Of its answer is checked:\n  `exp` lies ahead or is absent (else 401)\nA new token",
+                (
+                    "Introspection results are kept in memory:// for 20 seconds at most; a token "
+                    "that is revoked "
+                    "meanwhile passes as long."
+                ),
+            ],
+            id="introspection",
+        ),
+        pytest.param(
+            {
+                **JWT,
+                **OPAQUE,
+                "access_token_introspection_authorization": "Basic eDp5",
+                "cache_access_token_introspection": False,
+                "access_token_introspection_jwt_claim": ["ext", "jwt"],
+                "trust_access_token_introspection": False,
+            },
+            [
+                "with an Authorization header, within 5000 milliseconds",
+                (
+                    "The JWT in `ext.jwt` of the answer takes its place; without one: 401.\n"
+                    f"Its signature is verified with the keys of {JWKS}.\n"
+                    "Of what it says is checked:\n  `exp` lies ahead (else 401)"
+                ),
+            ],
+            id="embedded JWT, not trusted",
+        ),
+        pytest.param(
+            {**OPAQUE, "trust_access_token_introspection": False},
+            ["Of what it says is checked:\n  `exp` lies ahead or is absent (else 401)"],
+            id="answer not trusted",
+        ),
+        pytest.param(
+            {
+                **JWT,
+                **OPAQUE,
+                "access_token_consumer_claim": "sub",
+                "access_token_consumer_by": ["id"],
+                "access_token_introspection_consumer_claim": ["user", "name"],
+            },
+            [
+                (
+                    "The claim `user.name` of an introspection result names the consumer, looked for by "
+                    "username, custom_id; none found: 403."
+                ),
+                "The claim `sub` of a token names the consumer, looked for by id; none found: 403.",
+                (
+                    "Written for the consumer, as far as they are known: X-Consumer-ID, X-Consumer-Username, "
+                    "X-Consumer-Custom-ID."
+                ),
+            ],
+            id="consumers",
+        ),
+        pytest.param(
+            {
+                **JWT,
+                "access_token_signing_algorithm": "ES256",
+                "access_token_keyset": "orders",
+                "access_token_keyset_rotate_period": 86400,
+                "access_token_issuer": "gateway",
+                "access_token_upstream_leeway": -30,
+                "access_token_upstream_header": "X-New:token",
+                "original_access_token_upstream_header": "X-Old",
+                "add_claims": {"a": "1"},
+                "add_access_token_claims": {"b": "1"},
+                "set_access_token_claims": {"c": "1"},
+                "remove_access_token_claims": ["email"],
+            },
+            [
+                (
+                    "A new token is signed with ES256 by our key set 'orders', rotated every "
+                    "86400 seconds, with "
+                    "the issuer 'gateway'; the former one becomes `original_iss`. "
+                    "It expires 30 seconds earlier than the old one."
+                ),
+                "Claims added where absent: a, b.",
+                "Claims set: c.",
+                "Claims left out: email.",
+                "It goes on as `X-New: Token <token>`.",
+                "The token as the client sent it goes on as `X-Old: <token>`.",
+            ],
+            id="signing",
+        ),
+        pytest.param(
+            {**JWT, "access_token_keyset": "https://keys.example/private", "access_token_upstream_leeway": 5},
+            [
+                (
+                    "A new token is signed with RS256 by the private key in "
+                    "https://keys.example/private, with the "
+                    "issuer 'kong'; the former one becomes `original_iss`. "
+                    "It expires 5 seconds later than the old one."
+                ),
+            ],
+            id="keys behind a URL",
+        ),
+        pytest.param(
+            {**JWT, "access_token_signing": False}, ["No new token is signed."], id="nothing is signed"
+        ),
+        pytest.param(
+            {
+                **JWT,
+                "exempt_paths": ["/health", "/public/*"],
+                "verdict_cache_size": 0,
+                "admin_token": "x" * 40,
+                "keyset_store": "memory://",
+                "keyset_encryption_keys": ["A" * 43 + "="],
+            },
+            [
+                "Let through unchecked, but without the headers above: /health, /public/*.",
+                "Nothing is remembered of accepted requests: every request is verified anew.",
+                "Our own key sets are kept in memory://, private keys encrypted.",
+                "Listing, deleting and rotating need the `admin_token`.",
+            ],
+            id="around it",
+        ),
+    ],
+)
+def test_described(settings: dict[str, Any], sentences: list[str]) -> None:
+    text = told(settings)
+    assert [sentence for sentence in sentences if sentence not in text] == []
+
+
+def test_service_that_is_an_object() -> None:
+    class OwnStore:
+        pass
+
+    assert "Our own key sets are kept in <OwnStore>" in told({**JWT, "keyset_store": OwnStore()})

@@ -1,0 +1,201 @@
+"""`jwt-signer keys`, on the SQLite store that a running middleware uses."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from cryptography.fernet import Fernet
+
+from jwt_signer_mw.command import main
+from jwt_signer_mw.keysets.store import open_store
+from jwt_signer_mw.wsgi import JWTSignerMiddleware
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "k")  # members of RFC 7518 section 6 that nobody may see
+
+
+class Output(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+class Command:
+    """`jwt-signer keys` with a store."""
+
+    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.url = url
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> Output:
+        status = main(["keys", *arguments, "--store", self.url])
+        captured = self._capsys.readouterr()
+        return Output(status, captured.out, captured.err)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    return f"sqlite:///{directory / 'keysets.sqlite3'}"
+
+
+@pytest.fixture
+def keys(url: str, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(url, capsys)
+
+
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    raise AssertionError("no request is sent here")
+
+
+def middleware(url: str, now: list[float] | None = None, **settings: Any) -> JWTSignerMiddleware:
+    """A middleware that makes the key set `kong` in this store."""
+    given = {"channel_token_optional": True, "access_token_jwks_uri": "https://idp.example/jwks", **settings}
+    clock = None if now is None else (lambda: now[0])
+    return JWTSignerMiddleware(application, {**given, "keyset_store": url}, clock=clock)
+
+
+def kids(keys: Command, generation: str) -> list[str]:
+    document = json.loads(keys("show", "kong", "--json").out)
+    return [key["kid"] for key in document["keys"] if key["generation"] == generation]
+
+
+def test_list(keys: Command, url: str) -> None:
+    middleware(url)
+    middleware(url, access_token_keyset="orders", access_token_signing_algorithm="ES256")
+    status, out, err = keys("list")
+    assert (status, err) == (0, "")
+    head, *rows = out.splitlines()
+    assert head.split() == ["NAME", "ALGORITHMS", "KEYS", "CREATED", "ROTATED"]
+    assert [row.split()[:3] for row in rows] == [["kong", "RS256", "2"], ["orders", "ES256", "2"]]
+    names = [(one["name"], one["algorithms"]) for one in json.loads(keys("list", "--json").out)]
+    assert names == [("kong", ["RS256"]), ("orders", ["ES256"])]
+
+
+def test_show(keys: Command, url: str) -> None:
+    middleware(url, access_token_signing_algorithm="ES256")
+    status, out, err = keys("show", "kong")
+    assert (status, err) == (0, "")
+    title, head, *rows = out.splitlines()
+    assert title.startswith("kong  id ")
+    assert head.split() == ["GENERATION", "ALGORITHM", "KID", "PUBLISHED", "SIGNS"]
+    assert [row.split()[:3] for row in rows] == [
+        ["current", "ES256", kids(keys, "current")[0]],
+        ["next", "ES256", kids(keys, "next")[0]],
+    ]
+    assert "since" in rows[0]
+    assert rows[1].endswith("not yet")
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "EdDSA", "HS256"])
+def test_public_parts_only(algorithm: str, keys: Command, url: str) -> None:
+    middleware(url, access_token_signing_algorithm=algorithm)
+    stored = open_store(url).load("kong")
+    assert stored is not None
+    shown = "".join(
+        keys(*command).out for command in (["show", "kong"], ["show", "kong", "--json"], ["list"])
+    )
+    secrets = [key.jwk[name] for key in stored.keys for name in PRIVATE if name in key.jwk]
+    assert len(secrets) >= 2
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_rotate_is_what_running_workers_see(keys: Command, url: str) -> None:
+    now = [1_800_000_000.0]
+    worker = middleware(url, now, access_token_signing_algorithm="ES256")
+    settings = worker.assembly.settings
+    signing = worker.assembly.keyring.signing(settings.access_token)
+    assert signing.key is not None
+    assert [signing.key.kid] == kids(keys, "current")
+    before, following = kids(keys, "current"), kids(keys, "next")
+    status, out, err = keys("rotate", "kong")
+    assert (status, err) == (0, "")
+    assert [row.split()[0] for row in out.splitlines()[2:]] == ["current", "next", "previous"]
+    assert (kids(keys, "current"), kids(keys, "previous")) == (following, before)
+    now[0] += 2
+    worker.driver.run(worker.assembly.keyring.maintain())
+    assert [signing.key.kid] == following
+
+
+def test_delete(keys: Command, url: str) -> None:
+    middleware(url, access_token_signing_algorithm="ES256")
+    status, out, err = keys("delete", "kong")
+    assert (status, err) == (0, "")
+    assert out == "Key set 'kong' is deleted: tokens that it signed can't be verified any more.\n"
+    assert keys("list").out == "No key set is in this store.\n"
+    assert json.loads(keys("list", "--json").out) == []
+
+
+@pytest.mark.parametrize("action", ["show", "rotate", "delete"])
+def test_unknown_name(action: str, keys: Command, url: str) -> None:
+    middleware(url, access_token_signing_algorithm="ES256")
+    assert keys(action, "nobody") == (1, "", "jwt-signer: there is no key set 'nobody'\n")
+
+
+def test_misspelt_store_is_not_made(keys: Command, url: str, tmp_path: Path) -> None:
+    assert keys("list") == (1, "", f"jwt-signer: there is no store at {url}\n")
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "store, wanted",
+    [
+        ("nonsense://x", "keyset_store must start with"),
+        ("sqlite:///", "keyset_store names no plain file. Use memory://"),
+        ("redis://127.0.0.1:1/0", "the store of key sets"),
+    ],
+)
+def test_store_that_does_not_work(store: str, wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = Command(store, capsys)("list")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"jwt-signer: {wanted}")
+    assert err.count("\n") == 1
+
+
+def test_damaged_store(keys: Command, url: str, tmp_path: Path) -> None:
+    file = tmp_path / "state" / "keysets.sqlite3"
+    file.write_bytes(b"this is no database" * 100)
+    file.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    status, out, err = keys("list")
+    assert (status, out) == (1, "")
+    assert err.startswith("jwt-signer: the store of key sets")
+    assert err.count("\n") == 1
+
+
+def test_store_of_a_settings_file(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Encrypted sets need the keys that the same file names."""
+    encryption_key = Fernet.generate_key().decode()
+    middleware(url, keyset_encryption_keys=[encryption_key], access_token_signing_algorithm="ES256")
+    config = tmp_path / "policy.json"
+    config.write_text(json.dumps({"keyset_store": url, "keyset_encryption_keys": [encryption_key]}))
+    assert main(["keys", "show", "kong", "--config", str(config)]) == 0
+    assert "current" in capsys.readouterr().out
+    assert main(["keys", "show", "kong", "--store", url]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "jwt-signer: key set 'kong' is encrypted: keyset_encryption_keys is not set\n"
+
+
+def test_store_of_the_environment(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    middleware(url, access_token_signing_algorithm="ES256")
+    monkeypatch.setenv("JWT_SIGNER_KEYSET_STORE", url)
+    assert main(["keys", "list"]) == 0
+    assert "kong" in capsys.readouterr().out
+
+
+def test_default_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert main(["keys", "list"]) == 1
+    assert "jwt-signer/keysets.sqlite3" in capsys.readouterr().err
