@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, current_app, request
 
-from flask_jwt_signer.gate import TAKEN
+from flask_jwt_signer.gate import NAME, TAKEN
 from flask_jwt_signer.marks import DEFAULT, EXEMPT, mark
 from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.named import Named
@@ -50,7 +50,7 @@ def serve_keysets(app: Flask, gate: Gate) -> None:
         gate.tell_rotations()
         return response
 
-    blueprint = Blueprint("jwt_signer", __name__, url_prefix=default.settings.admin_path)
+    blueprint = Blueprint(NAME, __name__, url_prefix=default.settings.admin_path)
     for rule in ("/jwks", "/jwks/<path:name>"):
         blueprint.add_url_rule(
             rule,

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from jwt_signer_mw.messages import Rejection
     from jwt_signer_mw.settings import Settings
 
-NAME = "jwt_signer"  # in `app.extensions`
+NAME = "jwt_signer"  # in `app.extensions`, and of the blueprint
+KEYSETS = f"{NAME}.keysets"  # the endpoint
 
 # In the environ:
 TAKEN = "flask_jwt_signer.taken"
@@ -96,7 +97,8 @@ class Gate:
             taken = self._take_from(environ)
         name = policy_of(current_app, current)
         if name == EXEMPT or (self._allow_preflight and _is_preflight(current)):
-            self._policies[DEFAULT].pipeline.let_through(current.method, current.path)
+            if current.endpoint != KEYSETS:  # they are not exempt, they have another rule
+                self._policies[DEFAULT].pipeline.let_through(current.method, current.path)
             return
         policy = self._policies.get(name)
         if policy is None:
