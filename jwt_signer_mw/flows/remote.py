@@ -181,8 +181,8 @@ class Remote:
 
 def _are_same(one: KeySet, other: KeySet) -> bool:
     """Whether two sets verify and sign the same; a private half may be added to a public one."""
-    halves = ([key.is_private for key in keys.keys] for keys in (one, other))
-    return one.fingerprint == other.fingerprint and next(halves) == next(halves)
+    halves = [key.is_private for key in one.keys]
+    return one.fingerprint == other.fingerprint and halves == [key.is_private for key in other.keys]
 
 
 class RemoteSigner:
