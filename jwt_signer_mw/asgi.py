@@ -34,6 +34,19 @@ ASGIApplication: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Pair: TypeAlias = tuple[bytes, bytes]  # name and value of a header
 Value: TypeAlias = tuple[int, str]  # of a header: its place among those that are read
 
+__all__ = [
+    "IDENTITY",
+    "SETTINGS",
+    "STATE",
+    "ASGIApplication",
+    "JWTSignerMiddleware",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "UnknownScope",
+]
+
 SETTINGS = "jwt_signer_mw.settings"  # in the scope: by which policy the request was decided
 STATE = "jwt_signer"  # the identity's name in `scope["state"]`, which is Starlette's `request.state`
 MAX_REMEMBERED_NAME = 64  # bytes
