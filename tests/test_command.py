@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
@@ -10,12 +12,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jwt_signer_mw.command import COMMANDS, demo, main
+from jwt_signer_mw.command import COMMANDS, demo, keys, main
+from jwt_signer_mw.command.style import paint, table
+from parts import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HEAVY = ("cryptography", "jose", "requests", "rich", "sqlalchemy", "werkzeug", "yaml")
+
+
+class Output(io.StringIO):
+    """Standard output that is a terminal, or not."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
 
 
 def run(*arguments: str, **options: str) -> subprocess.CompletedProcess[str]:
@@ -60,6 +75,15 @@ def test_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> 
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "usage: jwt-signer" in captured.err
+
+
+def test_reference_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "reference" / "command.md").read_text(encoding="utf-8")
+    for arguments in (["demo"], ["check"], *(["keys", action] for action in keys.ACTIONS)):
+        assert main([*arguments, "--help"]) == 0
+        options = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
+        assert [option for option in options if option not in page] == []
+        assert f"jwt-signer {' '.join(arguments)}" in page
 
 
 def test_module_is_the_command() -> None:
@@ -118,3 +142,29 @@ def test_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(demo, "run", interrupted)
     assert main(["demo"]) == 130
+
+
+# How it looks
+
+
+@pytest.mark.parametrize(
+    "is_terminal, no_color, painted",
+    [(False, "", "kong"), (True, "1", "kong"), (True, "", "\x1b[1mkong\x1b[0m")],
+)
+def test_colours_where_they_are_wanted(
+    is_terminal: bool,
+    no_color: str,
+    painted: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", Output(is_terminal))
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm")
+    assert paint("kong", "bold") == painted
+
+
+def test_table() -> None:
+    rows = [("kong", "RS256"), ("a-longer-name", "")]
+    assert (
+        table(("NAME", "ALGORITHM"), rows) == "NAME           ALGORITHM\nkong           RS256\na-longer-name"
+    )

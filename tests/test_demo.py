@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
 
-from parts import require, require_module
+from parts import ROOT, require, require_module
 
 require_module("jwt", "rich", "werkzeug")
 
@@ -23,15 +25,17 @@ import jwt
 import requests
 from rich.console import Console
 
+from jwt_signer_mw.command import main
 from jwt_signer_mw.demo.byhand import suggest
 from jwt_signer_mw.demo.narration import narrate
 from jwt_signer_mw.demo.provider import IdentityProvider
-from jwt_signer_mw.demo.running import play_all
+from jwt_signer_mw.demo.running import play_all, run_demo
 from jwt_signer_mw.demo.scenarios import SCENARIOS, bearer, resigned
 from jwt_signer_mw.demo.shortened import peek
 from jwt_signer_mw.demo.stage import Providers, Stage, open_stage
 from jwt_signer_mw.demo.terminal import Terminal, open_console
 from jwt_signer_mw.demo.trial import Visitor
+from jwt_signer_mw.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,12 +85,6 @@ def whole_stage() -> Iterator[Stage]:
         yield stage
 
 
-@pytest.fixture
-def provider() -> Iterator[IdentityProvider]:
-    with IdentityProvider("access").served() as provider:
-        yield provider
-
-
 # The scenarios
 
 
@@ -99,29 +97,16 @@ def test_scenario(name: str) -> None:
     assert ", ".join(outcomes) == OUTCOMES[name]
 
 
-def test_every_scenario_sets_what_the_readme_says(provider: IdentityProvider) -> None:
+def test_every_scenario_sets_what_the_readme_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """By name of the parameters; the values hold ports and secrets."""
-    given = {
-        name: set(scenario.settings(Providers(provider, provider))) for name, scenario in BY_NAME.items()
-    }
-    introspection = {"access_token_introspection_endpoint", "access_token_introspection_authorization"}
-    channel = {f"channel_token_{name}" for name in ("jwks_uri", "request_header", "upstream_header")}
-    assert given == {
-        "jwt": {"access_token_jwks_uri", "channel_token_optional"},
-        "opaque": {*introspection, "channel_token_optional"},
-        "two-tokens": {*introspection, *channel},
-        "resign-only": {
-            "channel_token_optional",
-            "verify_access_token_signature",
-            "verify_access_token_expiry",
-        },
-        "claim": {
-            "access_token_jwks_uri",
-            "channel_token_optional",
-            "access_token_scopes_claim",
-            "access_token_scopes_required",
-        },
-    }
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.split("\n## Five scenarios\n")[1].split("\n## ")[0]
+    blocks = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", section, re.DOTALL)]
+    monkeypatch.setenv("INTROSPECTION_AUTHORIZATION", "Basic eDp5")
+    for block in blocks:
+        Settings.load(block)
+    providers = Providers(IdentityProvider("access"), IdentityProvider("channel"))
+    assert [set(scenario.settings(providers)) for scenario in SCENARIOS] == [set(block) for block in blocks]
 
 
 def test_a_wrong_outcome_is_found(stage: Stage) -> None:
@@ -170,8 +155,11 @@ def test_again_tells_that_a_token_fails() -> None:
 
 
 def test_unknown_paths_of_the_gateway(stage: Stage) -> None:
-    assert requests.get(f"{stage.gateway_origin}/nothing/here", timeout=5).status_code == 404
-    assert requests.get(stage.gateway_origin, timeout=5).status_code == 404
+    for path in ("/", "/nothing/here"):
+        trial = Visitor(stage, "jwt").send("", "GET", stage.gateway_origin + path, {})
+        assert (trial.status, trial.decision, trial.document) == (404, None, None)
+        told = [(line.who, line.text) for line in narrate(trial, stage.gateway.settings("jwt"))]
+        assert told == [("client", f"GET {path}")]
 
 
 def test_environment_does_not_change_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +236,32 @@ def test_suggested_commands(whole_stage: Stage) -> None:
     assert "\n".join(told) in ran.stdout
 
 
-# The whole, in a process of its own
+# The whole
+
+
+class Interrupting(io.StringIO):
+    """Presses Ctrl-C when it reads that this ends the demo."""
+
+    def write(self, text: str) -> int:
+        if "Ctrl-C" in text:
+            Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+        return super().write(text)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows interrupts the main thread differently")
+def test_goes_on_until_ctrl_c() -> None:
+    output = Interrupting()
+    assert run_demo(Terminal(Console(file=output, width=100)), once=False) is True
+    assert "all as expected" in output.getvalue()
+
+
+def test_once_in_this_process(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main(["demo", "--once"]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert "all as expected" in capsys.readouterr().out
 
 
 def environment(home: Path) -> dict[str, str]:

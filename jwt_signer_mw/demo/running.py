@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.demo.stage import Stage
     from jwt_signer_mw.demo.terminal import Terminal
 
-AWHILE = 3600.0  # seconds; a wait without an end can't be interrupted everywhere
+AWHILE = 0.5  # seconds; another thread may take the signal, and then nothing ends a wait early
 
 
 def run_demo(terminal: Terminal, *, once: bool) -> bool:
