@@ -127,7 +127,7 @@ class Server:
 
     def __init__(self) -> None:
         self.application: WSGIApplication
-        self._waitress = create_server(self._call, host="127.0.0.1", port=0, threads=4)
+        self._waitress: Any = create_server(self._call, host="127.0.0.1", port=0, threads=4)
         self.port: int = self._waitress.effective_port
         threading.Thread(target=self._waitress.run, daemon=True).start()
 
