@@ -44,7 +44,8 @@ async def answer_refusal(_connection: HTTPConnection, refused: Exception) -> Res
     return Response(rejection.body, rejection.status, dict(rejection.headers))
 
 
-EXCEPTION_HANDLERS = {Refused: answer_refusal}  # for `Starlette(exception_handlers=...)`, or FastAPI's
+# For `Starlette(exception_handlers=...)` and FastAPI's, whose types differ.
+EXCEPTION_HANDLERS: dict[Any, Any] = {Refused: answer_refusal}
 
 
 def identity(connection: HTTPConnection) -> Identity:
