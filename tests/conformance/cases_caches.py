@@ -158,6 +158,26 @@ def _verdicts() -> Iterator[Case]:
     )
 
 
+def _short_lives() -> Iterator[Case]:
+    """A new token that could not be made any more is not handed out from memory either (decision 28)."""
+    held, sent = token({"exp": NOW + 300}), ACCESS.passed(ACCESS.new({"exp": NOW + 200}))
+    yield Case(
+        "a verdict ends with the new token",
+        ACCESS.settings(jwks_uri="$IDP/jwks", upstream_leeway=-100),
+        (
+            Send(ACCESS.send(held), sent),
+            Wait(190),
+            Send(ACCESS.send(held), sent),
+            Wait(9),
+            Send(ACCESS.send(held), sent, again=True),
+            Wait(1),
+            Send(ACCESS.send(held), TOKEN_EXPIRED),
+        ),
+        KEYS,
+        frozenset({"access_token_upstream_leeway"}),
+    )
+
+
 class Forgetful:
     """A shared cache that remembers nothing."""
 
@@ -181,4 +201,4 @@ def _shared_cache() -> Iterator[Case]:
     )
 
 
-CASES: Final = (*_caches(), *_scopes_of_results(), *_verdicts(), *_shared_cache())
+CASES: Final = (*_caches(), *_scopes_of_results(), *_verdicts(), *_short_lives(), *_shared_cache())
