@@ -149,7 +149,7 @@ def test_rotates_no_sooner_than_the_next_key_is_ready() -> None:
 
 def test_rotates_no_further_while_too_many_keys_are_needed() -> None:
     stored = lifecycle.record_life(some_set("kong", 0.0), 900, 0.0)
-    now = 0.0
+    now = due = 0.0
     for number in count():
         due = lifecycle.rotation_due(stored, 2.0)
         if due > now + 2.0:

@@ -21,7 +21,9 @@ from jwt_signer_mw.errors import (
     StoreError,
     StoreUnavailable,
 )
-from jwt_signer_mw.flows.named import ATTEMPTS, CHECK_AGAIN, CHECK_INTERVAL, Named, NamedSigner
+from jwt_signer_mw.flows.named import CHECK_AGAIN, CHECK_INTERVAL, Named
+from jwt_signer_mw.flows.signers import NamedSigner
+from jwt_signer_mw.flows.versioned import ATTEMPTS
 from jwt_signer_mw.keysets import lifecycle
 from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.keysets.store import Mark, open_store
@@ -142,8 +144,8 @@ def rotate(worker: Worker) -> StoredSet:
 
 def test_makes_keys_for_the_algorithms_in_use(store: Store, clock: FrozenClock) -> None:
     worker = Worker(store, clock, ["ES256", "HS512", "EdDSA"]).prepare()
-    stored = store.load("kong")
-    assert stored == worker.stored
+    stored = worker.stored
+    assert stored == store.load("kong")
     assert stored.algorithms == {"ES256", "HS512", "EdDSA"}
     assert len(stored.keys) == 6
     for alg in stored.algorithms:

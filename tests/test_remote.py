@@ -14,7 +14,8 @@ from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.errors import ProviderUnavailable, SigningKeyMissing, TransportError
 from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.flows.documents import Source
-from jwt_signer_mw.flows.remote import MAX_ABSENT, Remote, RemoteSigner
+from jwt_signer_mw.flows.remote import MAX_ABSENT, Remote
+from jwt_signer_mw.flows.signers import RemoteSigner
 from jwt_signer_mw.jose import generate_key
 from stepping import FrozenClock, Stepper
 
@@ -193,7 +194,8 @@ def test_one_of_many_fetches() -> None:
     class Transport:
         count = 0
 
-        def send(self, _: Exchange) -> Reply:
+        def send(self, exchange: Exchange) -> Reply:
+            assert exchange.url == URL
             self.count += 1
             assert gate.wait(10)
             return Reply(200, {}, json.dumps(public(A)).encode())

@@ -15,8 +15,9 @@ from jwt_signer_mw.errors import (
     StoreError,
 )
 from jwt_signer_mw.flows.documents import Source
-from jwt_signer_mw.flows.named import Named, NamedSigner
-from jwt_signer_mw.flows.remote import Remote, RemoteSigner
+from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.flows.remote import Remote
+from jwt_signer_mw.flows.signers import NamedSigner, RemoteSigner
 from jwt_signer_mw.settings.addresses import is_url
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 Rules of this file:
 1. Keys are generated and loaded when the middleware is built; a request does it only where the store was
    down then, or the set was deleted.
-2. Every change is a versioned save: who loses reads again.
+2. Every change is a versioned save: see `flows.versioned`.
 3. What others changed is seen within `CHECK_INTERVAL`, by one request that looks while the rest goes on.
 4. The store may go away: what is in memory signs on, and rotation waits. What the store lost without a
    deletion on record is put back.
@@ -12,19 +12,13 @@ Rules of this file:
 from __future__ import annotations
 
 import logging
-from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from jwt_signer_mw.errors import (
-    SigningKeyMissing,
-    StoreConflict,
-    StoredKeysUnreadable,
-    StoreError,
-    StoreUnavailable,
-)
+from jwt_signer_mw.errors import SigningKeyMissing, StoredKeysUnreadable, StoreError, StoreUnavailable
 from jwt_signer_mw.flows.commands import call, compute, once
-from jwt_signer_mw.flows.fresh import Fresh, Nursery
+from jwt_signer_mw.flows.fresh import Nursery
+from jwt_signer_mw.flows.versioned import Versioned
 from jwt_signer_mw.jose import load_key
 from jwt_signer_mw.keysets import lifecycle
 from jwt_signer_mw.keysets.store import Mark
@@ -35,15 +29,15 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.versioned import Saved
     from jwt_signer_mw.jose import Key
-    from jwt_signer_mw.keysets.keyset import Jwk, StoredKey, StoredSet
+    from jwt_signer_mw.keysets.keyset import StoredKey, StoredSet
     from jwt_signer_mw.keysets.store import KeysetStore
 
 log = logging.getLogger("jwt_signer_mw.keys")
 
 CHECK_INTERVAL = 1.0  # second: so soon is a change by another worker picked up
 CHECK_AGAIN = 3.0  # seconds after the store did not answer
-ATTEMPTS = 10  # saves that may lose in a row; each loss means that somebody else got on
 
 
 class Held(NamedTuple):
@@ -86,7 +80,7 @@ class Named:
         self.signers: Mapping[str, Key] = {}
         self.longest_life = 0.0
         self.due = inf
-        self._store = store
+        self._versioned = Versioned(name, store, clock)
         self._clock = clock
         self._period = period
         self._changed = changed
@@ -123,28 +117,7 @@ class Named:
         return key
 
     def _prepare(self) -> Flow[None]:
-        fresh = Fresh()
-        for _ in range(ATTEMPTS):
-            asked = self._clock.now()
-            stored = yield from call(self._store.load, self.name)
-            missing = self.algorithms - (frozenset() if stored is None else stored.algorithms)
-            if stored is None or missing:
-                current, following = yield from fresh.pairs(missing)
-                grown = self._grown(stored, current, following)
-                if not (yield from self._save(grown, None if stored is None else stored.version)):
-                    continue
-                stored = grown
-            yield from self._hold(stored, asked, fresh)
-            return
-        raise self._contended()
-
-    def _grown(
-        self, stored: StoredSet | None, current: tuple[Jwk, ...], following: tuple[Jwk, ...]
-    ) -> StoredSet:
-        now = self._clock.now()
-        if stored is None:
-            return lifecycle.create(self.name, now, current, following)
-        return lifecycle.add_algorithms(stored, now, current, following)
+        yield from self._hold(*(yield from self._versioned.ensure(self.algorithms)))
 
     # While it is used
 
@@ -162,8 +135,6 @@ class Named:
             yield from self.refresh()
             yield from self._record_life()
             yield from self._rotate_by_the_clock()
-        except StoreConflict:
-            log.debug("key set %r: another worker was first", self.name)
         except StoreError as error:
             self.due = self._clock.ticks() + CHECK_AGAIN
             log.warning("key set %r stays as it is in memory: %s", self.name, error.detail)
@@ -171,29 +142,24 @@ class Named:
     def refresh(self) -> Flow[Held | None]:
         """The set as it is in the store; None where there is none. Never generates. Raises `StoreError`."""
         held, asked = self.held, self._clock.now()
-        if held is None:
-            stored = yield from call(self._store.load, self.name)
+        mark = None if held is None else (yield from self._versioned.mark())
+        if held is None or self._is_news(held, mark):
+            stored = yield from self._versioned.load()
             if stored is not None:
-                yield from self._hold(stored, asked)
-            return self.held
-        mark = yield from call(self._store.version, self.name)
-        if mark == held.mark:
+                yield from self._hold(stored, checked_at=asked)
+            elif held is not None:
+                self._forget()
+        elif mark == held.mark:
             if self.held is held:  # else another flow was faster
                 self.held = held._replace(checked_at=asked)
-        elif mark is None or (mark.id == held.stored.id and mark.version < held.stored.version):
-            yield from self._put_back(held.stored, None if mark is None else mark.version)
         else:
-            stored = yield from call(self._store.load, self.name)
-            if stored is None:
-                self._forget()
-            else:
-                yield from self._hold(stored, asked)
+            log.warning("key set %r was lost in the store and is put back", self.name)
+            yield from self._versioned.save(held.stored, None if mark is None else mark.version)
         return self.held
 
-    def _put_back(self, stored: StoredSet, lost_version: int | None) -> Flow[None]:
-        """The store went back in time, or came back empty: tokens are out there that need these keys."""
-        log.warning("key set %r was lost in the store and is put back", self.name)
-        yield from self._save(stored, lost_version)
+    def _is_news(self, held: Held, mark: Mark | None) -> bool:
+        """Not if the store came back empty or went back in time: there are tokens that need our keys."""
+        return mark is not None and (mark.id != held.mark.id or mark.version > held.mark.version)
 
     def note_life(self, seconds: float) -> None:
         """A token was signed that lives longer than any before it."""
@@ -202,9 +168,8 @@ class Named:
     def _record_life(self) -> Flow[None]:
         held = self.held
         if held is not None and self.longest_life > held.stored.longest_life:
-            yield from self._change(
-                held.stored, lifecycle.record_life(held.stored, self.longest_life, self._clock.now())
-            )
+            recorded = lifecycle.record_life(held.stored, self.longest_life, self._clock.now())
+            yield from self._change(held.stored, recorded)
 
     def _rotate_by_the_clock(self) -> Flow[None]:
         """With keys that are in stock, so that no request waits for new ones; if need be, a little late."""
@@ -213,90 +178,64 @@ class Named:
             return
         stored = held.stored
         if now >= lifecycle.rotation_due(stored, self._period):
-            fresh = self._nursery.take(stored.algorithms, frozenset(key.kid for key in stored.keys))
+            fresh = self._nursery.take(stored.algorithms, stored.kids)
             if fresh is None:
                 self.due = self._clock.ticks()
             else:
                 jwks = yield from fresh.ones(stored.algorithms)
-                yield from self._change(stored, lifecycle.rotate(stored, now, jwks, keep_needed=True), fresh)
-                log.info("key set %r rotated by the clock", self.name)
+                rotated = lifecycle.rotate(stored, now, jwks, keep_needed=True)
+                if (yield from self._change(stored, rotated, fresh.keys)):
+                    log.info("key set %r rotated by the clock", self.name)
         yield from call(self._nursery.grow, stored.algorithms)
+
+    def _change(
+        self, stored: StoredSet, changed: StoredSet, fresh: Mapping[str, Key] | None = None
+    ) -> Flow[bool]:
+        """A change that has no hurry: if another worker was first, it comes to nothing."""
+        saved = yield from self._versioned.save(changed, stored.version)
+        if saved:
+            yield from self._hold(changed, fresh)
+        return saved
 
     # By hand
 
     def rotate(self) -> Flow[StoredSet]:
         """Decision 15. Raises `LookupError` where there is no such set, `StoreError`."""
-        return (yield from self._edit(lambda stored: stored.algorithms, lifecycle.rotate))
+        return (yield from self._take(self._versioned.rotate()))
 
     def revoke(self, kid: str) -> Flow[StoredSet]:
         """Drops one key at once. Raises `LookupError` for an unknown set or kid, `StoreError`."""
-
-        def needs(stored: StoredSet) -> frozenset[str]:
-            return frozenset(filter(None, [lifecycle.needs_successor(stored, kid)]))
-
-        def revoke(stored: StoredSet, now: float, jwks: tuple[Jwk, ...]) -> StoredSet:
-            return lifecycle.revoke(stored, kid, now, jwks)
-
-        return (yield from self._edit(needs, revoke))
+        return (yield from self._take(self._versioned.revoke(kid)))
 
     def delete(self) -> Flow[None]:
         """Forgets all keys, here at once and elsewhere soon; the next request makes new ones."""
-        yield from call(self._store.delete, self.name)
+        yield from self._versioned.delete()
         self._forget()
 
-    def _edit(
-        self,
-        needs: Callable[[StoredSet], frozenset[str]],
-        edit: Callable[[StoredSet, float, tuple[Jwk, ...]], StoredSet],
-    ) -> Flow[StoredSet]:
-        """A change that has to happen, on whatever the set is by then."""
-        fresh = Fresh()
-        for _ in range(ATTEMPTS):
-            stored = yield from call(self._store.load, self.name)
-            if stored is None:
-                raise LookupError(f"there is no key set {self.name!r}")
-            if not fresh.keys.keys().isdisjoint(key.kid for key in stored.keys):
-                yield from self._hold(stored, self._clock.now(), fresh)  # it was saved, whatever we were told
-                return stored
-            jwks = yield from fresh.ones(needs(stored))
-            try:
-                yield from self._change(stored, edited := edit(stored, self._clock.now(), jwks), fresh)
-            except StoreConflict:
-                continue
-            return edited
-        raise self._contended()
+    def _take(self, change: Flow[Saved]) -> Flow[StoredSet]:
+        saved = yield from change
+        yield from self._hold(*saved)
+        return saved.stored
 
-    # Steps of the above
+    # In memory
 
-    def _change(self, stored: StoredSet, changed: StoredSet, fresh: Fresh | None = None) -> Flow[None]:
-        """Raises `StoreConflict` when somebody else was first."""
-        yield from call(self._store.save, changed, stored.version)
-        yield from self._hold(changed, self._clock.now(), fresh)
+    def _hold(
+        self, stored: StoredSet, fresh: Mapping[str, Key] | None = None, checked_at: float | None = None
+    ) -> Flow[None]:
+        """Takes a state of the set into memory, with the keys that sign here now or later.
 
-    def _save(self, stored: StoredSet, expected_version: int | None) -> Flow[bool]:
-        try:
-            yield from call(self._store.save, stored, expected_version)
-        except StoreConflict:
-            return False
-        return True
-
-    def _contended(self) -> StoreError:
-        return StoreError(f"key set {self.name!r} was changed by others {ATTEMPTS} times in a row")
-
-    def _hold(self, stored: StoredSet, checked_at: float, fresh: Fresh | None = None) -> Flow[None]:
-        """Takes a state of the set into memory, with the keys that sign here now or later."""
-        known = dict(self.held.keys) if self.held is not None else {}
-        if fresh is not None:
-            known |= fresh.keys
-        signing = [key for key in stored.keys if key.alg in self.algorithms and key.generation != "previous"]
-        signing += [
-            key for alg in self.algorithms if (key := stored.signing_key(alg, checked_at)) is not None
-        ]
-        unknown = tuple(key for key in signing if key.kid not in known)
+        `fresh` are loaded keys; `checked_at`, the time when this was the newest state, is now by default.
+        """
+        now = self._clock.now()
+        known = {**(self.held.keys if self.held is not None else {}), **(fresh or {})}
+        wanted = [key for key in stored.keys if key.alg in self.algorithms and key.generation != "previous"]
+        wanted += [key for alg in self.algorithms if (key := stored.signing_key(alg, now)) is not None]
+        unknown = tuple(key for key in wanted if key.kid not in known)
         if unknown:
             known |= yield from compute(_load_keys, stored.name, unknown)
         if not self._is_older(stored):
-            self.held = Held(stored, {key.kid: known[key.kid] for key in signing}, checked_at)
+            keys = {key.kid: known[key.kid] for key in wanted}
+            self.held = Held(stored, keys, now if checked_at is None else checked_at)
             self.longest_life = max(self.longest_life, stored.longest_life)
             self.due = min(self.due, self._clock.ticks() + CHECK_INTERVAL)
             self._choose_signers()
@@ -329,23 +268,3 @@ def _load_keys(name: str, stored: tuple[StoredKey, ...]) -> dict[str, Key]:
         return {key.kid: load_key(key.jwk, symmetric=True) for key in stored}
     except Malformed as error:
         raise StoredKeysUnreadable(f"key set {name!r} holds a key that can't be loaded: {error}") from None
-
-
-class NamedSigner:
-    """Signs with the current key of a named set."""
-
-    def __init__(self, named: Named, alg: str, clock: Clock) -> None:
-        self._named = named
-        self._alg = alg
-        self._now = clock.now
-        self.ready = partial(named.ready, alg)
-
-    @property
-    def key(self) -> Key | None:
-        """The key if it is at hand."""
-        return self._named.signers.get(self._alg)
-
-    def used(self, expiry: float | None) -> None:
-        """Told of every token that is signed: its `exp` decides how long the key stays published."""
-        if expiry is not None and expiry - self._now() > self._named.longest_life < lifecycle.MAX_LIFE:
-            self._named.note_life(expiry - self._now())

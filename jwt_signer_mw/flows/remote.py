@@ -7,7 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from jwt_signer_mw.errors import ProviderUnavailable, SigningKeyMissing, TransportError, Unavailable
+from jwt_signer_mw.errors import ProviderUnavailable, TransportError, Unavailable
 from jwt_signer_mw.flows.commands import once
 from jwt_signer_mw.flows.documents import log_findings, read_document
 from jwt_signer_mw.wire import Malformed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.documents import Document, Source
-    from jwt_signer_mw.jose import Key, KeySet
+    from jwt_signer_mw.jose import KeySet
 
 log = logging.getLogger("jwt_signer_mw.keys")
 
@@ -183,34 +183,3 @@ def _are_same(one: KeySet, other: KeySet) -> bool:
     """Whether two sets verify and sign the same; a private half may be added to a public one."""
     halves = [key.is_private for key in one.keys]
     return one.fingerprint == other.fingerprint and halves == [key.is_private for key in other.keys]
-
-
-class RemoteSigner:
-    """Signs with the key of a fetched set (decision 30 names it)."""
-
-    def __init__(self, remote: Remote, alg: str) -> None:
-        self._remote = remote
-        self._alg = alg
-        self._picked: tuple[KeySet, Key] | None = None
-
-    @property
-    def key(self) -> Key | None:
-        """The key if it is at hand."""
-        picked = self._picked
-        return picked[1] if picked is not None and picked[0] is self._remote.keys else None
-
-    def ready(self) -> Flow[Key]:
-        """Raises `ProviderUnavailable` without a set, `SigningKeyMissing` for a set without such a key."""
-        loaded = self._remote.keys is None
-        keys = yield from self._remote.load()
-        key = keys.signer(self._alg)
-        if key is None and (yield from self._remote.reload(None, keys, just_loaded=loaded)):
-            keys = yield from self._remote.load()
-            key = keys.signer(self._alg)
-        if key is None:
-            raise SigningKeyMissing(f"{self._remote.source.place} has no key that signs with {self._alg}")
-        self._picked = (keys, key)
-        return key
-
-    def used(self, expiry: float | None) -> None:
-        """How long the keys of others are needed is for others to know."""

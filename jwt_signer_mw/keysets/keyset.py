@@ -67,6 +67,10 @@ class StoredSet:
     def algorithms(self) -> frozenset[str]:
         return frozenset(key.alg for key in self.keys)
 
+    @property
+    def kids(self) -> frozenset[str]:
+        return frozenset(key.kid for key in self.keys)
+
     def generation(self, *generations: Generation) -> tuple[StoredKey, ...]:
         return tuple(key for name in generations for key in self.keys if key.generation == name)
 
