@@ -3,114 +3,100 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from conformance.case import Answer, Provider, case
 from conformance.cases_keys import OWN, serves
 from conformance.outcomes import PROVIDER_UNAVAILABLE
 from conformance.provider import CLIENT_NAME
 from conformance.tokens import good, token
-from conformance.ways import ALL_KEYS, OPAQUE, SIDES
+from conformance.ways import ALL_KEYS, OPAQUE, SIDES, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from conformance.case import Case, Decision
-    from conformance.ways import Side
+    from conformance.case import Case
 
 LOGIN: Final = {"client_username": "gateway", "client_password": "pass word:1"}
 BASIC: Final = "Basic " + base64.b64encode(b"gateway:pass word:1").decode()
+PAIR: Final = {"cert": "$DIR/client.pem", "key": "$DIR/client.pem"}
 
 
-def _places(side: Side) -> Iterator[tuple[str, dict[str, object], Decision]]:
-    """The two documents of a token: its field, the settings that use it, and what is seen then."""
-    label = side.token.replace("_", " ")
-    yield f"{label}: jwks_uri", side.settings(jwks_uri="$IDP/doc"), side.passed(side.new())
-    own = side.settings(jwks_uri="file://$DIR/public.json", keyset="$IDP/doc")
-    yield f"{label}: keyset", own, side.passed(side.new(kid="rsa2", key="rsa2"))
+class Place(NamedTuple):
+    """One of the two documents of a token: `jwks_uri` or `keyset`."""
+
+    side: Side
+    field: str
+
+    def name(self, suffix: str) -> str:
+        return self.side.name(f"{self.field}_{suffix}")
+
+    def case(
+        self, name: str, more: dict[str, object], answer: Answer, *, passes: bool, tls: bool = True
+    ) -> Case:
+        """The document is at `/doc`; the settings beyond its place are what a case that passes proves."""
+        at = "$TLS/doc" if tls else "$IDP/doc"
+        if self.field == "jwks_uri":
+            settings, passed = self.side.settings(jwks_uri=at), self.side.passed(self.side.new())
+        else:
+            settings = self.side.settings(jwks_uri="file://$DIR/public.json", keyset=at)
+            passed = self.side.passed(self.side.new(kid="rsa2", key="rsa2"))
+        return case(
+            f"{self.side.token.replace('_', ' ')}: {self.field} {name}",
+            settings | more,
+            self.side.send(token()),
+            passed if passes else PROVIDER_UNAVAILABLE,
+            provider=serves(answer, "/doc"),
+            files={"public.json": ALL_KEYS},
+            proves=set(more) if passes else set(),
+        )
 
 
-def _document(field: str, answer: Mapping[str, object]) -> Answer:
-    return Answer(ALL_KEYS if field == "jwks_uri" else OWN, **answer)  # type: ignore[arg-type]
+PLACES: Final = tuple(Place(side, field) for side in SIDES for field in ("jwks_uri", "keyset"))
 
 
-def _access() -> Iterator[Case]:
-    """Passwords and certificates for both documents of both tokens."""
-    files = {"public.json": ALL_KEYS}
+def _documents() -> Iterator[Case]:
+    for place in PLACES:
+        body = ALL_KEYS if place.field == "jwks_uri" else OWN
+        login: dict[str, object] = {place.name(suffix): value for suffix, value in LOGIN.items()}
+        private, open_to_all = Answer(body, basic=BASIC), Answer(body)
+        yield place.case("behind a password", login, private, passes=True, tls=False)
+        yield place.case("behind a password that we lack", {}, private, passes=False, tls=False)
+
+        unchecked: dict[str, object] = {place.side.name("endpoints_ssl_verify"): False}
+        yield place.case("under a certificate that nobody trusts", {}, open_to_all, passes=False)
+        yield place.case("under any certificate", unchecked, open_to_all, passes=True)
+
+        closed, certificate = Answer(body, certificate=CLIENT_NAME), place.name("client_certificate")
+        path = "$DIR/client.pem"
+        named: dict[str, object] = {"certificates": {"mine": PAIR}, certificate: {"id": "mine"}}
+        forms: dict[str, dict[str, object]] = {
+            "as one path": {certificate: path},
+            "as two paths": {certificate: PAIR},
+            "by its name": named,
+        }
+        for form, settings in forms.items():
+            yield place.case(
+                f"behind a client certificate, {form}", unchecked | settings, closed, passes=True
+            )
+
+
+def _endpoints() -> Iterator[Case]:
     for side in SIDES:
-        for label, settings, passed in _places(side):
-            field = label.rpartition(" ")[2]
-            login = {side.name(f"{field}_{name}"): value for name, value in LOGIN.items()}
-            certificate, verify = side.name(f"{field}_client_certificate"), side.name("endpoints_ssl_verify")
-            overt = settings | {side.name(field): "$TLS/doc"}
-            closed = serves(_document(field, {"certificate": CLIENT_NAME}), "/doc")
-            yield case(
-                f"{label} behind a password",
-                settings | login,
-                side.send(token()),
-                passed,
-                provider=serves(_document(field, {"basic": BASIC}), "/doc"),
-                files=files,
-                proves=frozenset(login),
-            )
-            yield case(
-                f"{label} behind a password that we lack",
-                settings,
-                side.send(token()),
-                PROVIDER_UNAVAILABLE,
-                provider=serves(_document(field, {"basic": BASIC}), "/doc"),
-                files=files,
-            )
-            yield case(
-                f"{label} under a certificate that nobody trusts",
-                overt,
-                side.send(token()),
-                PROVIDER_UNAVAILABLE,
-                provider=serves(_document(field, {}), "/doc"),
-                files=files,
-            )
-            yield case(
-                f"{label} under any certificate",
-                overt | {verify: False},
-                side.send(token()),
-                passed,
-                provider=serves(_document(field, {}), "/doc"),
-                files=files,
-                proves={verify},
-            )
-            for name, value in {
-                "a path": "$DIR/client.pem",
-                "two paths": {"cert": "$DIR/client.pem", "key": "$DIR/client.pem"},
-                "a name": {"id": "mine"},
-            }.items():
-                named = {"certificates": {"mine": {"cert": "$DIR/client.pem", "key": "$DIR/client.pem"}}}
-                yield case(
-                    f"{label} behind a client certificate given as {name}",
-                    overt | {verify: False, certificate: value} | (named if name == "a name" else {}),
-                    side.send(token()),
-                    passed,
-                    provider=closed,
-                    files=files,
-                    proves={certificate, *(named if name == "a name" else ())},
-                )
-        introspected = side.settings(introspection_endpoint="$TLS/introspect")
-        says = Provider(tokens={OPAQUE: Answer({"active": True, **good()})})
+        unchecked = {side.name("endpoints_ssl_verify"): False}
+        passed = side.passed(side.new(), source="introspection")
         for name, more, expect in (
-            ("nobody trusts", {}, PROVIDER_UNAVAILABLE),
-            (
-                "any",
-                {side.name("endpoints_ssl_verify"): False},
-                side.passed(side.new(), source="introspection"),
-            ),
+            ("that nobody trusts", {}, PROVIDER_UNAVAILABLE),
+            ("of any kind", unchecked, passed),
         ):
             yield case(
-                f"{side.token.replace('_', ' ')}: introspection under a certificate: {name}",
-                introspected | more,
+                f"{side.token.replace('_', ' ')}: introspection under a certificate {name}",
+                side.settings(introspection_endpoint="$TLS/introspect") | more,
                 side.send(OPAQUE),
                 expect,
-                provider=says,
-                proves=frozenset(more),
+                provider=Provider(tokens={OPAQUE: Answer({"active": True, **good()})}),
+                proves=set(more),
             )
 
 
-CASES: Final = (*_access(),)
+CASES: Final = (*_documents(), *_endpoints())
