@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
+from asgi_serving import SERVERS, Running, bearer, free_port, serving, talk
 from conformance.case import Answer, Provider
 from conformance.keys import jwks
 from conformance.provider import Providers
-from conformance.tokens import signed
 from parts import require
-from providers.process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,50 +26,6 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 TARGET = "asgi_service:app"
-
-
-class Server(NamedTuple):
-    """How to start one, and what it says when it listens."""
-
-    module: str
-    command: tuple[str, ...]
-    ready: str
-    http2: bool = False
-
-
-SERVERS = {
-    "uvicorn-h11": Server("uvicorn", ("uvicorn", TARGET, "--port={port}", "--http=h11"), "Uvicorn running"),
-    "uvicorn-httptools": Server(
-        "httptools", ("uvicorn", TARGET, "--port={port}", "--http=httptools"), "Uvicorn running"
-    ),
-    "hypercorn": Server(
-        "hypercorn", ("hypercorn", TARGET, "--bind=127.0.0.1:{port}"), "Running on", http2=True
-    ),
-    "hypercorn-trio": Server(
-        "hypercorn",
-        ("hypercorn", TARGET, "--bind=127.0.0.1:{port}", "--worker-class=trio"),
-        "Running on",
-        http2=True,
-    ),
-    "granian": Server(
-        "granian", ("granian", "--interface=asgi", "--port={port}", TARGET), "Started worker-1", http2=True
-    ),
-}
-
-
-class Running(NamedTuple):
-    server: Server
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
@@ -85,30 +39,16 @@ def jwks_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def running(
     request: pytest.FixtureRequest, jwks_uri: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    server = SERVERS[request.param]
-    require(find_spec(server.module), f"{server.module} is not installed")
-    port = free_port()
-    command = [str(Path(sys.executable).with_name(server.command[0]))]
-    command += [part.format(port=port) for part in server.command[1:]]
     log = tmp_path_factory.mktemp("server") / f"{request.param}.log"
-    environment = {"PYTHONPATH": str(TESTS), "JWT_SIGNER_ACCESS_TOKEN_JWKS_URI": jwks_uri}
-    process = ServerProcess(command, log, environment=environment, folder=TESTS)
-    try:
-        process.wait_for(server.ready)
-        yield Running(server, port)
-    finally:
-        process.stop()
+    environment = {"JWT_SIGNER_ACCESS_TOKEN_JWKS_URI": jwks_uri}
+    with serving(SERVERS[request.param], TARGET, TESTS, log, **environment) as started:
+        yield started
 
 
 @pytest.fixture
 def client(running: Running) -> Iterator[httpx2.Client]:
     with httpx2.Client(base_url=running.url, trust_env=False) as client:
         yield client
-
-
-def bearer(subject: str = "alice") -> dict[str, str]:
-    claims = {"iss": "https://issuer.example", "sub": subject, "exp": int(time.time()) + 300}
-    return {"authorization": f"Bearer {signed(claims)}"}
 
 
 def test_a_good_token_passes_and_is_signed_anew(client: httpx2.Client) -> None:
@@ -186,8 +126,8 @@ def test_large_bodies_reach_the_application(client: httpx2.Client) -> None:
     assert answer.json() == 32 * 65536
 
 
+@pytest.mark.parametrize("running", ["hypercorn", "hypercorn-trio", "granian"], indirect=True)
 def test_http_2(running: Running) -> None:
-    require(running.server.http2, "this server speaks HTTP/1.1 only")
     require(find_spec("h2"), "h2 is not installed")
     transport = httpx2.HTTPTransport(http1=False, http2=True)
     with httpx2.Client(base_url=running.url, transport=transport) as client:
@@ -199,20 +139,15 @@ def test_http_2(running: Running) -> None:
 
 
 def test_http_3(jwks_uri: str, certificates: Certificates, tmp_path: Path) -> None:
-    require(find_spec("aioquic") and find_spec("hypercorn"), "hypercorn[h3] is not installed")
+    require(find_spec("aioquic"), "aioquic is not installed")
     from quic_client import get
 
-    port, own = free_port(), certificates.server
-    command = [str(Path(sys.executable).with_name("hypercorn")), TARGET, f"--quic-bind=127.0.0.1:{port}"]
-    command += [f"--bind=127.0.0.1:{free_port()}", f"--certfile={own.certificate}", f"--keyfile={own.key}"]
-    environment = {"PYTHONPATH": str(TESTS), "JWT_SIGNER_ACCESS_TOKEN_JWKS_URI": jwks_uri}
-    process = ServerProcess(command, tmp_path / "hypercorn.log", environment=environment, folder=TESTS)
-    try:
-        process.wait_for("Running on")
-        requests = [{**bearer(), "x-consumer-id": "evil"}, {}]
-        passed, refused = asyncio.run(get(port, certificates.authority, "/orders", requests))
-    finally:
-        process.stop()
+    quic, own = free_port(), certificates.server
+    options = [f"--quic-bind=127.0.0.1:{quic}", f"--certfile={own.certificate}", f"--keyfile={own.key}"]
+    environment = {"JWT_SIGNER_ACCESS_TOKEN_JWKS_URI": jwks_uri}
+    requests = [{**bearer(), "x-consumer-id": "evil"}, {}]
+    with serving(SERVERS["hypercorn"], TARGET, TESTS, tmp_path / "http3.log", *options, **environment):
+        passed, refused = asyncio.run(get(quic, certificates.authority, "/orders", requests))
     seen = json.loads(passed.body)
     assert (passed.headers[":status"], seen["subject"], seen["version"]) == ("200", "alice", "3")
     assert "evil" not in {value for _, value in seen["headers"]}
@@ -221,18 +156,6 @@ def test_http_3(jwks_uri: str, certificates: Certificates, tmp_path: Path) -> No
 
 
 # Websockets ---------------------------------------------------------------------------------------
-
-
-async def talk(url: str, headers: dict[str, str]) -> Any:
-    """What the service says first, or the status of the refused handshake."""
-    from websockets.asyncio.client import connect
-    from websockets.exceptions import InvalidStatus
-
-    try:
-        async with connect(url, additional_headers=headers, proxy=None) as websocket:
-            return json.loads(await websocket.recv())
-    except InvalidStatus as refused:
-        return refused.response
 
 
 def test_a_websocket_with_a_token(running: Running) -> None:

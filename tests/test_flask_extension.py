@@ -157,6 +157,12 @@ class TestPolicies:
             load({"JWT_SIGNER": policies})
         assert [problem.id for problem in error.value.problems if problem.level == "error"] == ["flask.E001"]
 
+    @pytest.mark.parametrize("option", ["admin_path", "admin_token"])
+    def test_the_endpoints_have_one_rule(self, option: str) -> None:
+        with pytest.raises(ConfigurationError) as error:
+            load({"JWT_SIGNER": {"default": {option: "/x"}, "partners": {option: "/x"}}})
+        assert options_of(error) == {f"partners.{option}"}
+
     def test_equal_stores_are_one_store(self) -> None:
         app = Flask(__name__)
         app.config["JWT_SIGNER"] = {"default": SETTINGS, "partners": SETTINGS}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SETTINGS = "JWT_SIGNER"  # the key of `app.config` that holds a mapping
+ENDPOINTS = ("admin_path", "admin_token")  # options about the key set endpoints
 
 
 def load_policies(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Settings]:
@@ -27,6 +28,7 @@ def load_policies(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     policies: dict[str, Settings] = {}
     problems: list[Problem] = []
     for name, own in _mappings(config.get(SETTINGS) or {}, problems):
+        problems += _misplaced(name, own)
         try:
             policies[name] = Settings.load(_merged(shared, own), environ=os.environ)
         except ConfigurationError as error:
@@ -52,6 +54,14 @@ def _mappings(settings: Any, problems: list[Problem]) -> Iterator[tuple[str, Any
         hint = f"Their names are {', '.join(map(repr, settings))}."
         problems.append(Problem("flask.E001", "error", SETTINGS, text, hint))
     yield from settings.items()
+
+
+def _misplaced(policy: str, own: Any) -> Iterator[Problem]:
+    """The endpoints serve the sets of all policies, so one rule has to be the rule."""
+    for option in ENDPOINTS if policy != DEFAULT and isinstance(own, Mapping) else ():
+        if option in own:
+            hint = f"Set it for the policy {DEFAULT!r}."
+            yield Problem("flask.E003", "error", f"{policy}.{option}", "has no effect in this policy.", hint)
 
 
 def _holds_policies(settings: Any) -> bool:
