@@ -30,7 +30,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApplication: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+ASGIApplication: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]  # every framework types it otherwise
 Pair: TypeAlias = tuple[bytes, bytes]  # name and value of a header
 Value: TypeAlias = tuple[int, str]  # of a header: its place among those that are read
 
