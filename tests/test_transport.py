@@ -9,46 +9,19 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.errors import TransportError
 from jwt_signer_mw.flows.commands import Exchange
-from parts import require_module
+from transports import AsyncFromHere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jwt_signer_mw.flows.commands import Reply
-
-
-class Closing(Protocol):
-    def send(self, exchange: Exchange) -> Reply: ...
-
-    def close(self) -> None: ...
-
-
-class AsyncFromHere:
-    """The asynchronous transport, called from a thread without an event loop."""
-
-    def __init__(self) -> None:
-        require_module("anyio", "httpx2")
-        from anyio.from_thread import start_blocking_portal
-
-        from jwt_signer_mw.drivers.async_transport import HttpxTransport
-
-        self._opening = start_blocking_portal()
-        self._portal = self._opening.__enter__()
-        self._transport = HttpxTransport()
-
-    def send(self, exchange: Exchange) -> Reply:
-        return self._portal.call(self._transport.send, exchange)
-
-    def close(self) -> None:
-        self._portal.call(self._transport.aclose)
-        self._opening.__exit__(None, None, None)
+    from transports import Closing
 
 
 class Recorder(BaseHTTPRequestHandler):
