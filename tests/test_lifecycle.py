@@ -78,7 +78,7 @@ def test_two_rotations_forget_a_key() -> None:
 
 
 def test_a_new_set_rotates_twice_in_a_row() -> None:
-    """No copy of the document can be kept longer than a second yet, so nothing has to wait."""
+    """No copy of the document may be kept yet, so nothing has to wait."""
     twice = rotated(rotated(some_set("kong", 0.0), 5.0, "a"), 5.0, "b")
     assert signing(twice, 5.0) == "a"
     assert kids(twice, "next", "current", "previous") == ["b", "a", "ES256-1"]
@@ -161,7 +161,7 @@ def test_rotates_no_further_while_too_many_keys_are_needed() -> None:
 
 
 @pytest.mark.parametrize(
-    "age, life", [(0, 1), (19, 1), (20, 2), (600, 60), (3000, 300), (1_000_000, 300), (-50, 1)]
+    "age, life", [(0, 0), (9.9, 0), (10, 1), (600, 60), (3000, 300), (1_000_000, 300), (-50, 0)]
 )
 def test_a_copy_may_be_kept_for_a_tenth_of_the_time_without_change(age: float, life: int) -> None:
     assert lifecycle.cache_life(some_set("kong", 100.0), 100.0 + age) == life
@@ -241,19 +241,15 @@ STEPS = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
-@given(STEPS, st.integers(0, 2))
-def test_no_fresh_copy_ever_lacks_a_key_that_signs(steps: list[tuple[str, int]], gap: int) -> None:
-    """Rotations come when they come; verifiers keep every document for as long as it says.
-
-    With a gap of a second or more between rotations this holds for the shortest copies as well.
-    """
+@given(STEPS)
+def test_no_fresh_copy_ever_lacks_a_key_that_signs(steps: list[tuple[str, int]]) -> None:
+    """Rotations come when they come; verifiers keep every document for as long as it says."""
     now, numbers = 0.0, count()
     stored = some_set("kong", now)
     copies = [(0.0, kids(stored, "next", "current", "previous"))]
     for step, seconds in steps:
-        now += max(gap, seconds)
-        life = lifecycle.cache_life(stored, now)
-        fresh_until = now + (life if life > lifecycle.MIN_CACHE_LIFE or gap else 0)
+        now += seconds
+        fresh_until = now + lifecycle.cache_life(stored, now)
         copies.append((fresh_until, [jwk["kid"] for jwk in public_document(stored)["keys"]]))
         if step.startswith("rotate"):
             stored = rotated(stored, now, f"k{next(numbers)}", keep_needed=step != "rotate")

@@ -602,7 +602,7 @@ def test_a_document_is_good_for_as_long_as_no_new_key_signs(store: Store, clock:
     assert worker.named.held.max_age(clock.now + 100) == 200, "the store was silent since"
     assert worker.named.held.max_age(clock.now + HOUR) == 0
     rotate(worker)
-    assert worker.named.held.max_age(clock.now) == 1
+    assert worker.named.held.max_age(clock.now) == 0
 
 
 # Many threads -------------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from jwt_signer_mw.keysets.keyset import Jwk
 
 MAX_CACHE_LIFE = 300  # seconds
-MIN_CACHE_LIFE = 1  # second; so short a copy delays nothing: two rotations within it are an emergency
 HEURISTIC_FRACTION = 10  # RFC 9111 section 4.2.2: a tenth of the time since the last change
 ON_THE_WAY = 1  # second between our saying "fresh for n seconds" and the moment a verifier hears it
 LIFE_STEP = 300  # seconds; the life of tokens is known this coarsely, so that it is rarely written
@@ -123,15 +122,15 @@ def rotation_due(stored: StoredSet, period: float) -> float:
 
 
 def cache_life(stored: StoredSet, now: float) -> int:
-    """For how many seconds a copy of the document, as it is now, may be used."""
+    """For how many seconds a copy of the document, as it is now, may be used; 0 just after a change."""
     unchanged = now - max((key.published_at for key in stored.keys), default=now)
-    return max(MIN_CACHE_LIFE, min(MAX_CACHE_LIFE, int(unchanged / HEURISTIC_FRACTION)))
+    return max(0, min(MAX_CACHE_LIFE, int(unchanged / HEURISTIC_FRACTION)))
 
 
 def _stale_at(stored: StoredSet, now: float) -> float:
     """When every copy of the document so far is stale: from then on a key published now may sign."""
     life = cache_life(stored, now)
-    latest = now + life + ON_THE_WAY if life > MIN_CACHE_LIFE else now
+    latest = now + life + ON_THE_WAY if life else now
     return max([latest, *(key.ready_at for key in stored.keys)])
 
 
