@@ -1,1 +1,1 @@
-"""JWT signer for Django: an application that only translates. The core is `jwt_signer_mw`."""
+"""JWT signer for Django: a middleware that only translates, and what a project needs around it."""

@@ -1,0 +1,65 @@
+"""The policies of this process: built from `JWT_SIGNER` when first needed, and anew when it changes."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from django.core.signals import setting_changed
+
+from django_jwt_signer import conf, services
+from django_jwt_signer.headers import ManagedHeaders
+from django_jwt_signer.policy import Policy
+from jwt_signer_mw.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jwt_signer_mw.errors import Problem
+
+
+class Gate:
+    """Policies by name, and the headers that they guard together."""
+
+    def __init__(self, policies: Mapping[str, Policy]) -> None:
+        self.policies = policies
+        self.managed = ManagedHeaders(policy.pipeline for policy in policies.values())
+
+
+_building = threading.Lock()
+_gate: Gate | None = None
+
+
+def current_gate() -> Gate:
+    """The gate for the settings as they are. Raises `ConfigurationError`."""
+    global _gate  # noqa: PLW0603  one per process, as the settings are
+    gate = _gate
+    if gate is None:
+        with _building:
+            gate = _gate
+            if gate is None:
+                gate = _gate = _build()
+    return gate
+
+
+def _build() -> Gate:
+    policies: dict[str, Policy] = {}
+    problems: list[Problem] = []
+    for name, configured in conf.load_policies().items():
+        try:
+            policies[name] = Policy(name, configured.settings, **services.open_services(configured))
+        except ConfigurationError as error:
+            problems += (problem for problem in error.problems if problem not in problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return Gate(policies)
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    """`override_settings` takes effect for handlers and clients that are there already, too."""
+    global _gate  # noqa: PLW0603
+    if setting in conf.SETTINGS:
+        _gate = None
+
+
+setting_changed.connect(_forget, dispatch_uid="django_jwt_signer.gate")

@@ -1,0 +1,126 @@
+"""One request on its way through the middleware: by which policy it was judged, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.utils.cache import patch_vary_headers
+
+from django_jwt_signer.headers import RequestHeaders
+from django_jwt_signer.http import RefusedResponse, SignedRequest
+from django_jwt_signer.marks import DEFAULT, EXEMPT, UNCHECKED
+from django_jwt_signer.signals import atell, tell
+from jwt_signer_mw.errors import InternalError
+from jwt_signer_mw.messages import NOBODY, Forward
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from django_jwt_signer.gate import Gate
+    from django_jwt_signer.policy import Policy
+    from jwt_signer_mw.errors import Refusal
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.messages import Decision, Rejection
+
+
+class Passage:
+    """Decides one request, once or (where its view turns out to have another policy) twice."""
+
+    __slots__ = ("_gate", "_headers", "policy", "policy_name", "request")
+
+    def __init__(self, request: HttpRequest, gate: Gate) -> None:
+        self.request = cast("SignedRequest", request)
+        self.policy_name: str | None = None
+        self.policy: Policy = gate.policies[DEFAULT]
+        self._gate = gate
+        self._headers = RequestHeaders(request, gate.managed)
+        self.request.jwt_signer = NOBODY
+        self.request.jwt_signer_passage = self
+
+    @property
+    def client_headers(self) -> dict[str, str]:
+        """What the client sent and views do not see, by `META` key."""
+        return self._headers.taken
+
+    def check(self, policy_name: str) -> RefusedResponse | None:
+        """Lets the request on (None) as this policy says, or refuses it."""
+        decision = self._judge_at_once(policy_name)
+        if decision is None:
+            decision = self.policy.driver.run(self._flow())
+        response = self._settle(decision)
+        tell(self.request, policy_name)
+        return response
+
+    async def acheck(self, policy_name: str) -> RefusedResponse | None:
+        """`check` on an event loop."""
+        decision = self._judge_at_once(policy_name)
+        if decision is None:
+            decision = await self.policy.async_driver.run(self._flow())
+        response = self._settle(decision)
+        await atell(self.request, policy_name)
+        return response
+
+    def refuse(self, refusal: Refusal) -> RefusedResponse:
+        """The answer to a refusal that was decided by the view's own rules; told like any other."""
+        response = self._answer(self._reject(refusal))
+        tell(self.request, self.policy_name or DEFAULT)
+        return response
+
+    async def arefuse(self, refusal: Refusal) -> RefusedResponse:
+        """`refuse` on an event loop."""
+        response = self._answer(self._reject(refusal))
+        await atell(self.request, self.policy_name or DEFAULT)
+        return response
+
+    def vary(self, response: HttpResponseBase) -> None:
+        """What a cache must know: the answer depends on the headers that carry the tokens."""
+        if self.policy_name not in UNCHECKED:
+            patch_vary_headers(response, self.policy.vary)
+
+    def _judge_at_once(self, policy_name: str) -> Decision | None:
+        """The decision if it takes no flow."""
+        self.policy_name = policy_name
+        if policy_name in UNCHECKED:
+            self.policy = self._gate.policies[DEFAULT]
+            if policy_name == EXEMPT:
+                self.policy.pipeline.let_through(self.request.method or "", self.request.path_info)
+            return Forward()
+        policy = self._gate.policies.get(policy_name)
+        if policy is None:
+            return self._reject(InternalError(f"no policy is named {policy_name!r}", option="JWT_SIGNER"))
+        self.policy = policy
+        return policy.recall(self.request, self._headers.taken)
+
+    def _flow(self) -> Flow[Decision]:
+        return self.policy.pipeline.decide(self.policy.incoming(self.request, self._headers.taken))
+
+    def _settle(self, decision: Decision) -> RefusedResponse | None:
+        if not isinstance(decision, Forward):
+            self._headers.write(())
+            self.request.jwt_signer = NOBODY
+            return self._answer(decision)
+        self._headers.write(zip(decision.names, decision.values, strict=True))
+        self.request.jwt_signer = decision.identity
+        return None
+
+    def _reject(self, refusal: Refusal) -> Rejection:
+        incoming = self.policy.incoming(self.request, self._headers.taken)
+        return self.policy.pipeline.reject(refusal, incoming)
+
+    def _answer(self, rejection: Rejection) -> RefusedResponse:
+        return RefusedResponse(rejection, self.request.method)
+
+
+def passage_of(request: object) -> Passage:
+    """Of a request of Django's, or of one that wraps it as Django REST framework's does.
+
+    Raises `TypeError` for anything else, `LookupError` for a request that did not pass the middleware.
+    """
+    inner = getattr(request, "_request", request)
+    if not hasattr(inner, "META"):
+        raise TypeError(f"{type(request).__name__} is no request: decorate methods by `method_decorator`")
+    passage: Passage | None = getattr(inner, "jwt_signer_passage", None)
+    if passage is None:
+        raise LookupError("JWTSignerMiddleware is not in MIDDLEWARE, or this request did not pass it")
+    return passage

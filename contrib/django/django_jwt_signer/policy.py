@@ -1,0 +1,105 @@
+"""One named policy: its parts, and the drivers that run its flows, blocking and asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Unpack
+
+from asgiref.sync import sync_to_async
+
+from django_jwt_signer.connections import none_left_open
+from django_jwt_signer.headers import client_headers
+from django_jwt_signer.signals import hear, token_accepted
+from jwt_signer_mw.assembly import Assembly, Services
+from jwt_signer_mw.drivers.blocking import BlockingDriver
+from jwt_signer_mw.drivers.transport import RequestsTransport
+from jwt_signer_mw.messages import Incoming
+from jwt_signer_mw.wsgi import environ_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from django.http import HttpRequest
+
+    from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
+    from jwt_signer_mw.messages import Forward
+    from jwt_signer_mw.settings import Settings, TokenSettings
+
+
+class Policy:
+    """Decides requests by one set of settings. Raises `ConfigurationError`.
+
+    Building it makes or loads the keys that it signs with (decision 32). A database that is not there yet,
+    or not migrated, is logged and asked again by the first request that needs it.
+    """
+
+    def __init__(self, name: str, settings: Settings, **services: Unpack[Services]) -> None:
+        self.name = name
+        self.settings = settings
+        services["observers"] = (*services.get("observers", ()), hear)
+        self.assembly = Assembly(settings, **services)
+        self.pipeline = self.assembly.pipeline
+        self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
+        self.vary = tuple(filter(None, map(_header_name, (settings.access_token, settings.channel_token))))
+        self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
+        self._reads = tuple((header, environ_key(header)) for header in self.pipeline.reads)
+        _outside_of_event_loops(self._prepare)
+
+    @cached_property
+    def async_driver(self) -> AsynchronousDriver:
+        """Database and cache are asked on the request's own thread, as Django wants it."""
+        from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
+
+        return AsynchronousDriver(_async_transport(self.assembly.transport), blocking=_on_request_thread)
+
+    def recall(self, request: HttpRequest, taken: Mapping[str, str]) -> Forward | None:
+        """The fast road: what these tokens got before, if it still holds."""
+        pipeline = self.pipeline
+        if pipeline.exempt and request.path_info in pipeline.exempt:
+            return None
+        forward = pipeline.recall(tuple([taken.get(key) for _, key in self._reads]))
+        if forward is not None and (self._told or token_accepted.receivers):
+            pipeline.accepted(request.method or "", request.path_info, forward)
+        return forward
+
+    def incoming(self, request: HttpRequest, taken: Mapping[str, str]) -> Incoming:
+        """The head of a request whose managed headers were taken from it before."""
+        host = request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")
+        headers = client_headers(taken, self._reads)
+        return Incoming(request.method or "", request.path_info, host, headers)
+
+    def _prepare(self) -> None:
+        with none_left_open():
+            self.driver.run(self.assembly.keyring.prepare())
+
+
+def _header_name(token: TokenSettings) -> str:
+    """As a client writes it; `authorization:bearer` is read from `authorization`."""
+    return (token.request_header or "").partition(":")[0]
+
+
+def _outside_of_event_loops(work: Callable[[], None]) -> None:
+    """ASGI servers import an application inside their event loop, where the ORM refuses to work."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        work()
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work).result()
+
+
+async def _on_request_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    return await sync_to_async(function, thread_sensitive=True)(*arguments)
+
+
+def _async_transport(given: Any) -> Any:
+    from jwt_signer_mw.drivers.async_transport import HttpxTransport
+    from jwt_signer_mw.drivers.asynchronous import ThreadedTransport
+
+    if given is None:
+        return HttpxTransport()
+    return given if iscoroutinefunction(given.send) else ThreadedTransport(given)

@@ -1,0 +1,85 @@
+"""The key set endpoints. They have a rule of their own, `admin_token`, and no token check: see `urls`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from django_jwt_signer.connections import without_request_transaction
+from django_jwt_signer.gate import current_gate
+from django_jwt_signer.marks import DEFAULT, ENDPOINTS, mark
+from django_jwt_signer.passage import passage_of
+from jwt_signer_mw.flows.administration import Administration, AdminRequest
+from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
+from jwt_signer_mw.wsgi import environ_key
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from django_jwt_signer.gate import Gate
+    from jwt_signer_mw.flows.remote import Remote
+
+
+class AllKeysets:
+    """The key sets of all policies; one that several of them have in one store counts once."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def sets(self) -> tuple[Named | Remote, ...]:
+        found: dict[object, Named | Remote] = {}
+        for policy in self._gate.policies.values():
+            store = policy.settings.keyset_store
+            place = store if isinstance(store, str) else id(store)
+            for keys in policy.assembly.keyring.sets():
+                found.setdefault((keys.name, place) if isinstance(keys, Named) else keys, keys)
+        return tuple(found.values())
+
+
+@lru_cache(maxsize=1)
+def _administration(gate: Gate) -> Administration:
+    default = gate.policies[DEFAULT]
+    return Administration(AllKeysets(gate), default.settings, default.assembly.clock)
+
+
+def key_sets(request: HttpRequest, name: str = "") -> HttpResponse:  # noqa: ARG001
+    """Whatever the core answers; it reads the name of the set from the path itself."""
+    gate = current_gate()
+    answer = gate.policies[DEFAULT].driver.run(_administration(gate).answer(_admin_request(request)))
+    content = b"" if request.method == "HEAD" else answer.body
+    response = HttpResponse(content, status=answer.status)
+    del response["Content-Type"]  # an answer without content has none
+    for header, value in answer.headers:
+        response[header] = value
+    return response
+
+
+def _admin_request(request: HttpRequest) -> AdminRequest:
+    try:
+        sent = {**request.META, **passage_of(request).client_headers}
+    except LookupError:  # without the middleware the headers are where they were
+        sent = request.META
+    return AdminRequest(
+        request.method or "",
+        request.path,
+        _raw_path(request),
+        {name: sent[environ_key(name)] for name in HEADERS if environ_key(name) in sent},
+        request.read(MAX_BODY + 1) if request.method == "POST" else b"",
+        request.META.get("HTTP_HOST", ""),
+    )
+
+
+def _raw_path(request: HttpRequest) -> str | None:
+    """The path as it was sent, if the server tells."""
+    raw: bytes | None = getattr(request, "scope", {}).get("raw_path")
+    if raw is not None:
+        return raw.decode("latin-1")
+    return request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
+
+
+# The bearer secret is the protection against forged requests (decision 31): no cookie authorises anything.
+endpoint = csrf_exempt(mark(without_request_transaction(key_sets), ENDPOINTS))
