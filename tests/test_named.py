@@ -41,13 +41,14 @@ HOUR = 3600.0
 
 
 class Store(MemoryStore):
-    """Fails in the methods named in `down`, and calls `before[method]` once, just before that method."""
+    """Fails in the methods named in `down`; calls `before[method]` and `after[method]` once each."""
 
     def __init__(self) -> None:
         super().__init__()
         self.down: set[str] = set()
         self.lies = False  # the next save works, and says that it did not
         self.before: dict[str, Callable[[], object]] = {}
+        self.after: dict[str, Callable[[], object]] = {}
         self.asked: list[str] = []
 
     def _pass(self, method: str) -> None:
@@ -58,7 +59,9 @@ class Store(MemoryStore):
 
     def load(self, name: str) -> StoredSet | None:
         self._pass("load")
-        return super().load(name)
+        stored = super().load(name)
+        self.after.pop("load", lambda: None)()
+        return stored
 
     def save(self, stored: StoredSet, expected_version: int | None) -> None:
         self._pass("save")
@@ -238,6 +241,12 @@ def test_thirty_two_that_start_at_once_have_one_set(lasting_place: Place, name: 
     assert len(stored.keys) == 2
 
 
+def test_has_keys_for_its_algorithms_only(store: Store, clock: FrozenClock) -> None:
+    worker = Worker(store, clock, ["ES256"]).prepare()
+    with pytest.raises(SigningKeyMissing, match="RS512"):
+        worker.stepper.run(worker.named.ready("RS512"))
+
+
 # The store is down --------------------------------------------------------------------------------
 
 
@@ -414,19 +423,24 @@ def test_a_set_that_was_made_anew_is_taken(store: Store, clock: FrozenClock) -> 
 
 
 def test_a_newer_state_is_not_replaced_by_an_older_one(store: Store, clock: FrozenClock) -> None:
-    """A request looks and is held up, meanwhile another one rotates in the same process."""
+    """A request reads and is held up, meanwhile another one rotates in the same process."""
     worker, other = Worker(store, clock).prepare(), Worker(store, clock).prepare()
     rotate(other)
-    read = store.load("kong")
-
-    def rotate_meanwhile() -> None:
-        rotate(worker)
-        worker.store.before["load"] = lambda: None
-
-    store.before["load"] = rotate_meanwhile
+    store.after["load"] = lambda: rotate(worker)
     worker.maintain(CHECK_INTERVAL)
-    assert read is not None
-    assert worker.stored.version == read.version + 1
+    assert worker.stored.version == 3
+    assert worker.stored == store.load("kong")
+
+
+def test_a_mark_that_is_out_of_date_is_forgotten(store: Store, clock: FrozenClock) -> None:
+    """It was asked for before the rotation, so the set of now must not take its time."""
+    worker = Worker(store, clock).prepare()
+    flow = worker.named.refresh()
+    mark = worker.stepper._perform(next(flow))
+    rotated = rotate(worker)
+    with pytest.raises(StopIteration):
+        flow.send(mark)
+    assert worker.stored == rotated
 
 
 # Rotating -----------------------------------------------------------------------------------------
@@ -538,6 +552,18 @@ def test_a_key_that_is_too_new_signs_when_it_may(store: Store, clock: FrozenCloc
     assert worker.changes == changes + 1
 
 
+def test_another_worker_that_is_first_wins(store: Store, clock: FrozenClock) -> None:
+    worker, other = (Worker(store, clock, period=60).prepare() for _ in range(2))
+    worker.named.note_life(100)
+    store.before["save"] = lambda: rotate(other)
+    worker.maintain(CHECK_INTERVAL)
+    assert worker.stored.version == 1
+    store.before["save"] = lambda: rotate(other)
+    worker.maintain(61)
+    worker.maintain(CHECK_INTERVAL)
+    assert worker.stored.longest_life == 300, "what came to nothing is done the next time"
+
+
 def test_remembers_for_how_long_keys_are_needed(store: Store, clock: FrozenClock) -> None:
     worker, other = Worker(store, clock).prepare(), Worker(store, clock).prepare()
     signer = NamedSigner(worker.named, "ES256", Clock.of(clock))
@@ -580,6 +606,16 @@ def test_a_previous_key_is_revoked_without_a_new_one(store: Store, clock: Frozen
     worker.stepper.run(worker.named.revoke(first))
     assert len(worker.stored.keys) == 2
     assert "generate_key" not in [function.__name__ for function in worker.stepper.calls]
+
+
+def test_takes_in_what_others_made_without_making_any(store: Store, clock: FrozenClock) -> None:
+    worker, other = Worker(store, clock), Worker(store, clock)
+    assert worker.stepper.run(worker.named.refresh()) is None
+    other.prepare()
+    held = worker.stepper.run(worker.named.refresh())
+    assert held is not None
+    assert held.stored == other.stored
+    assert worker.kid() == other.kid()
 
 
 def test_any_set_can_be_administered_without_loading_its_keys(store: Store, clock: FrozenClock) -> None:

@@ -213,6 +213,15 @@ def test_one_of_many_fetches() -> None:
     assert len({id(keys) for keys in found}) == 1
 
 
+def test_without_an_interval_every_request_tries_again() -> None:
+    provider = Provider(b"")
+    remote = Remote(Source(URL), Clock.of(provider.clock), interval=0, period=0, changed=provider._count)
+    for _ in range(3):
+        with pytest.raises(ProviderUnavailable, match="not JSON"):
+            provider.load(remote)
+    assert provider.fetches == 3
+
+
 # Forced reloads -----------------------------------------------------------------------------------
 
 

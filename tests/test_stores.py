@@ -474,6 +474,12 @@ def test_says_so_when_the_directory_cannot_be_made(tmp_path: Path, name: str) ->
         store.load(name)
 
 
+def test_a_place_that_cannot_be_looked_at_is_a_store_that_is_down(name: str) -> None:
+    store = open_store(f"sqlite:////{'long' * 100}/keysets.sqlite3")
+    with pytest.raises(StoreError, match="too long"):
+        store.load(name)
+
+
 def test_stays_where_it_is_when_the_process_moves(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

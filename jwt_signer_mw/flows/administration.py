@@ -162,9 +162,8 @@ class Administration:
                 return failure(429, ("Retry-After", "1"))
             self._allowances[keys.name] = allowance
             yield from self._rotate_one(keys, credentials)
-            log.info("key set %r rotated by request", keys.name)
-        document = _document(sets[0])
-        return show(document, KEY_SET)
+            log.info("key set %r rotated by request", _loggable(keys))
+        return show(_document(sets[0]), KEY_SET)
 
     def _rotate_one(self, keys: Named | Remote, credentials: Credentials) -> Flow[None]:
         if not isinstance(keys, Named):
@@ -181,8 +180,12 @@ class Administration:
                 yield from keys.delete()
             else:
                 keys.forget()
-            log.info("key set %r deleted by request", keys.name)
+            log.info("key set %r deleted by request", _loggable(keys))
         return AdminAnswer(204, (("Cache-Control", "no-store"),))
+
+
+def _loggable(keys: Named | Remote) -> str:
+    return keys.name if isinstance(keys, Named) else keys.source.place
 
 
 def _document(keys: Named | Remote) -> dict[str, Any]:
