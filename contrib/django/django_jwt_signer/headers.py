@@ -76,7 +76,7 @@ class RequestHeaders:
     def __init__(self, request: HttpRequest, managed: ManagedHeaders) -> None:
         self._request: Any = request
         meta = self._request.META = dict(request.META)
-        if hasattr(request, "environ"):
+        if hasattr(self._request, "environ"):
             self._request.environ = meta
         self.taken = managed.take(meta)
         scope = getattr(request, "scope", None)

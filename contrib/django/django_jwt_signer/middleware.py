@@ -50,7 +50,7 @@ class JWTSignerMiddleware:
         response: HttpResponseBase | None = passage.check(policy_for(request))
         if response is None:
             response = cast("HttpResponseBase", self.get_response(request))
-        passage.vary(response)
+        passage.finish(response)
         return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
@@ -58,7 +58,7 @@ class JWTSignerMiddleware:
         response: HttpResponseBase | None = await passage.acheck(policy_for(request))
         if response is None:
             response = cast("HttpResponseBase", await self.get_response(request))
-        passage.vary(response)
+        passage.finish(response)
         return response
 
 

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 class Passage:
     """Decides one request, once or (where its view turns out to have another policy) twice."""
 
-    __slots__ = ("_gate", "_headers", "policy", "policy_name", "request")
+    __slots__ = ("_challenge", "_headers", "gate", "policy", "policy_name", "request")
 
     def __init__(self, request: HttpRequest, gate: Gate) -> None:
         self.request = cast("SignedRequest", request)
         self.policy_name: str | None = None
         self.policy: Policy = gate.policies[DEFAULT]
-        self._gate = gate
+        self.gate = gate
         self._headers = RequestHeaders(request, gate.managed)
+        self._challenge = ""
         self.request.jwt_signer = NOBODY
         self.request.jwt_signer_passage = self
 
@@ -62,31 +63,36 @@ class Passage:
         return response
 
     def refuse(self, refusal: Refusal) -> RefusedResponse:
-        """The answer to a refusal that was decided by the view's own rules; told like any other."""
-        response = self._answer(self._reject(refusal))
+        """The answer to a refusal that was decided by the view's own rules; told like any other.
+
+        A view may give an answer of its own instead: the challenge is added to it.
+        """
+        response = self._answer_for_view(refusal)
         tell(self.request, self.policy_name or DEFAULT)
         return response
 
     async def arefuse(self, refusal: Refusal) -> RefusedResponse:
         """`refuse` on an event loop."""
-        response = self._answer(self._reject(refusal))
+        response = self._answer_for_view(refusal)
         await atell(self.request, self.policy_name or DEFAULT)
         return response
 
-    def vary(self, response: HttpResponseBase) -> None:
-        """What a cache must know: the answer depends on the headers that carry the tokens."""
+    def finish(self, response: HttpResponseBase) -> None:
+        """Tells caches that the answer depends on the tokens' headers, and clients why a view refused."""
         if self.policy_name not in UNCHECKED:
             patch_vary_headers(response, self.policy.vary)
+        if self._challenge and response.status_code in (401, 403):
+            response.headers.setdefault("WWW-Authenticate", self._challenge)
 
     def _judge_at_once(self, policy_name: str) -> Decision | None:
         """The decision if it takes no flow."""
         self.policy_name = policy_name
         if policy_name in UNCHECKED:
-            self.policy = self._gate.policies[DEFAULT]
+            self.policy = self.gate.policies[DEFAULT]
             if policy_name == EXEMPT:
                 self.policy.pipeline.let_through(self.request.method or "", self.request.path_info)
             return Forward()
-        policy = self._gate.policies.get(policy_name)
+        policy = self.gate.policies.get(policy_name)
         if policy is None:
             return self._reject(InternalError(f"no policy is named {policy_name!r}", option="JWT_SIGNER"))
         self.policy = policy
@@ -107,6 +113,11 @@ class Passage:
     def _reject(self, refusal: Refusal) -> Rejection:
         incoming = self.policy.incoming(self.request, self._headers.taken)
         return self.policy.pipeline.reject(refusal, incoming)
+
+    def _answer_for_view(self, refusal: Refusal) -> RefusedResponse:
+        response = self._answer(self._reject(refusal))
+        self._challenge = response["WWW-Authenticate"]
+        return response
 
     def _answer(self, rejection: Rejection) -> RefusedResponse:
         return RefusedResponse(rejection, self.request.method)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from django_jwt_signer.conf import Configured
     from jwt_signer_mw.assembly import Services
     from jwt_signer_mw.keysets.store import KeysetStore
+    from jwt_signer_mw.settings import Settings
 
 SCHEME = "django://"
 APP = "django_jwt_signer"
@@ -30,18 +31,22 @@ def open_services(configured: Configured) -> Services:
     """Keyword arguments for `Assembly`. Connects to nothing yet. Raises `ConfigurationError`."""
     options = configured.settings
     opened: dict[str, Any] = {name: _imported(name, value) for name, value in configured.services.items()}
-    opened["keyset_store"] = _open_store(options.keyset_store, options.keyset_encryption_keys or ())
+    opened["keyset_store"] = open_keyset_store(options)
     cache = _imported("cache", options.cache)
     opened["cache"] = _open_cache(cache) if _is_own(cache) else cache
     opened["consumers"] = _open_consumers(_imported("consumers", options.consumers))
     return cast("Services", {name: value for name, value in opened.items() if value is not None})
 
 
-def _open_store(chosen: Any, encryption_keys: tuple[str, ...]) -> KeysetStore:
-    """A store of the suite is opened once per process: what is in memory survives a change of settings."""
+def open_keyset_store(settings: Settings) -> KeysetStore:
+    """A store of the suite is opened once per process: what is in memory survives a change of settings.
+
+    Raises `ConfigurationError`.
+    """
     from django_jwt_signer.stores import TellingStore
 
-    chosen = _imported("keyset_store", chosen)
+    chosen = _imported("keyset_store", settings.keyset_store)
+    encryption_keys = settings.keyset_encryption_keys or ()
     if chosen is None or _is_own(chosen):
         return TellingStore(_model_store(chosen, encryption_keys))
     return TellingStore(_open_url(chosen, encryption_keys) if isinstance(chosen, str) else chosen)

@@ -1,0 +1,23 @@
+"""What the commands of `jwt-signer` print, as output of Django's."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.core.management.base import OutputWrapper
+
+
+@contextmanager
+def printed_to(output: OutputWrapper) -> Iterator[None]:
+    """An `OutputWrapper` ends every text that it is given with a new line, and `print` writes in pieces."""
+    text = StringIO()
+    try:
+        with redirect_stdout(text):
+            yield
+    finally:
+        output.write(text.getvalue(), ending="")
