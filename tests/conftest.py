@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.provider import Providers
 from parts import require_corpora
+from system import ADAPTERS, Gates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytest_plugins = ["providers.fixtures"]
@@ -18,3 +21,17 @@ pytest_plugins = ["providers.fixtures"]
 def corpora() -> Path:
     """The folder of the test data beside the checkout; skips (or fails, see `parts`) without it."""
     return require_corpora()
+
+
+@pytest.fixture(scope="session")
+def system_providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Providers]:
+    with Providers(tmp_path_factory.mktemp("system")) as opened:
+        yield opened
+
+
+@pytest.fixture(params=ADAPTERS)
+def gates(request: pytest.FixtureRequest, system_providers: Providers) -> Iterator[Gates]:
+    """Opens middlewares by the attack catalogue's profile, on each adapter in turn."""
+    opened = Gates(request.param, system_providers)
+    yield opened
+    opened.close()

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx2
-from anyio import fail_after, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from anyio.lowlevel import RunVar
 
-from jwt_signer_mw.drivers.transport import POOL_SIZE, authorities, place, request_headers
+from jwt_signer_mw.drivers.transport import AT_ONCE, POOL_SIZE, authorities, place, request_headers
 from jwt_signer_mw.errors import TransportError
 from jwt_signer_mw.flows.commands import Exchange, Reply
 
@@ -42,12 +42,13 @@ class HttpxTransport:
         self._verifying = _trust_once(self._authorities, True)
         self._trusting = _trust_once(self._authorities, False)
         self._open: RunVar[tuple[AsyncGenerator[_Pools], _Pools] | None] = RunVar(__name__, None)
+        self._turns: RunVar[dict[str, CapacityLimiter]] = RunVar(f"{__name__}.turns")
 
     async def send(self, exchange: Exchange) -> Reply:
         """The reply, whatever its status. Raises `TransportError`: no answer, not in time, or too long."""
         try:
             with fail_after(exchange.timeout):
-                async with self._pool(exchange) as pool:
+                async with self._turn(exchange), self._pool(exchange) as pool:
                     return await _converse(pool, exchange)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise TransportError(f"{place(exchange.url)}: {type(error).__name__}") from None
@@ -57,6 +58,15 @@ class HttpxTransport:
         opened = self._open.get()
         if opened is not None:
             await opened[0].aclose()
+
+    def _turn(self, exchange: Exchange) -> CapacityLimiter:
+        """Who comes while `AT_ONCE` others talk to the endpoint waits, within the time of its exchange."""
+        try:
+            turns = self._turns.get()
+        except LookupError:
+            turns = {}
+            self._turns.set(turns)
+        return turns.setdefault(exchange.url, CapacityLimiter(AT_ONCE))
 
     @asynccontextmanager
     async def _pool(self, exchange: Exchange) -> AsyncIterator[httpx2.AsyncHTTPTransport]:

@@ -10,6 +10,7 @@ import base64
 import http.client
 import io
 import os
+import threading
 import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import socket
 
 POOL_SIZE = 32  # connections kept per provider
+AT_ONCE = 64  # exchanges with one endpoint, whatever clients send; who comes then waits
 CHUNK = 65536  # bytes read at a time
 CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")  # what the field's tools read for private authorities
 
@@ -101,17 +103,31 @@ class RequestsTransport:
     def __init__(self) -> None:
         self._session: requests.Session | None = None
         self._process = 0
+        self._turns: dict[str, threading.Semaphore] = {}
         self._authorities = authorities()
 
     def send(self, exchange: Exchange) -> Reply:
         """The reply, whatever its status. Raises `TransportError`: no answer, not in time, or too long."""
+        session = self._open()
+        deadline = time.monotonic() + exchange.timeout
+        turn = self._turns.get(exchange.url) or self._turns.setdefault(
+            exchange.url, threading.Semaphore(AT_ONCE)
+        )
+        if not turn.acquire(timeout=exchange.timeout):
+            raise TransportError(f"{place(exchange.url)}: {AT_ONCE} others wait for it")
         try:
-            with self._open().request(
+            return self._exchange(session, exchange, max(0.001, deadline - time.monotonic()))
+        finally:
+            turn.release()
+
+    def _exchange(self, session: requests.Session, exchange: Exchange, seconds: float) -> Reply:
+        try:
+            with session.request(
                 exchange.method,
                 exchange.url,
                 data=exchange.body or None,
                 headers=request_headers(exchange),
-                timeout=urllib3.Timeout(total=exchange.timeout),  # type: ignore[arg-type]
+                timeout=urllib3.Timeout(total=seconds),  # type: ignore[arg-type]
                 allow_redirects=False,
                 stream=True,
                 verify=self._authorities if exchange.verify else False,
@@ -137,7 +153,7 @@ class RequestsTransport:
             adapter = _Adapter(pool_maxsize=POOL_SIZE, max_retries=0)
             session.mount("http://", adapter)
             session.mount("https://", adapter)
-            self._process, self._session = os.getpid(), session
+            self._process, self._session, self._turns = os.getpid(), session, {}
         return self._session
 
 

@@ -137,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256  # many connect at once
     sites: dict[str, Site]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
