@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from parts import require_module
 require_module("flask", "waitress")
 
 from flask import Flask, Response, request
-from waitress.server import create_server
 from werkzeug.routing import Rule
 
 from conformance.adapter import BODY, Outcome, Plain, Seen, fold_name
@@ -23,6 +21,7 @@ from conformance.play import Stage
 from conformance.table import TABLE
 from flask_jwt_signer import JWTSigner
 from jwt_signer_mw.messages import IDENTITY
+from wsgi_serving import Waitress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -123,19 +122,15 @@ def _without_connection(seen: Seen) -> Seen:
 
 
 class Server:
-    """Waitress on a thread; `application` may change at any time."""
+    """Waitress; `application` may change at any time."""
 
     def __init__(self) -> None:
         self.application: WSGIApplication
-        self._waitress: Any = create_server(self._call, host="127.0.0.1", port=0, threads=4)
-        self.port: int = self._waitress.effective_port
-        threading.Thread(target=self._waitress.run, daemon=True).start()
+        self._waitress = Waitress(self._call)
+        self.port, self.close = self._waitress.port, self._waitress.close
 
     def _call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self.application(environ, start_response)
-
-    def close(self) -> None:
-        self._waitress.close()
 
 
 class FlaskAdapter:

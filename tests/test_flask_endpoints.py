@@ -169,9 +169,7 @@ class TestRotationSignal:
         """The first request that notices it tells it, once."""
         now = [1_000_000.0]
         app = Flask(__name__)
-        JWTSigner(
-            app, transport=ISSUER, clock=lambda: now[0], **SETTINGS | {"verify_access_token_expiry": False}
-        )
+        JWTSigner(app, transport=ISSUER, clock=lambda: now[0], verify_access_token_expiry=False, **SETTINGS)
         store = gate_of(app).policies["default"].assembly.keyset_store
         client, headers = app.test_client(), bearer()
         assert client.get("/", headers=headers).status_code == 404

@@ -80,14 +80,12 @@ class TestStore:
         assert len(kids) == 1
 
     def test_a_url(self, app: Flask, tmp_path: Path) -> None:
-        JWTSigner(
-            app, transport=ISSUER, **SETTINGS | {"keyset_store": f"sqlite:///{tmp_path / 'keys.sqlite3'}"}
-        )
+        JWTSigner(app, transport=ISSUER, keyset_store=f"sqlite:///{tmp_path / 'keys.sqlite3'}", **NO_STORE)
         assert "jwt_signer_keysets" in tables(tmp_path / "keys.sqlite3")
 
     def test_an_object(self, app: Flask) -> None:
         store = MemoryStore()
-        JWTSigner(app, transport=ISSUER, **NO_STORE | {"keyset_store": store})
+        JWTSigner(app, transport=ISSUER, keyset_store=store, **NO_STORE)
         assert store_of(app) is store
 
     def test_the_database_of_flask_sqlalchemy(self, app: Flask, tmp_path: Path) -> None:
@@ -241,14 +239,16 @@ class TestConsumers:
         assert is_refused(app.test_client().get("/", headers=bearer()), 403)
 
     def test_the_setting_wins(self, app: Flask) -> None:
-        settings = SETTINGS | self.CLAIM | {"consumers": [{"username": "alice"}]}
-        signer = JWTSigner(app, transport=ISSUER, **settings)
+        consumers = [{"username": "alice"}]
+        signer = JWTSigner(app, transport=ISSUER, consumers=consumers, **SETTINGS | self.CLAIM)
         signer.consumer_loader(lambda field, value: None)
         assert app.test_client().get("/", headers=bearer()).status_code == 404
 
     def test_a_callable(self, app: Flask) -> None:
-        settings = SETTINGS | self.CLAIM | {"consumers": lambda field, value: {"id": f"{field} {value}"}}
-        JWTSigner(app, transport=ISSUER, **settings)
+        def find(field: str, value: str) -> dict[str, str]:
+            return {"id": f"{field} {value}"}
+
+        JWTSigner(app, transport=ISSUER, consumers=find, **SETTINGS | self.CLAIM)
         app.add_url_rule("/", view_func=lambda: f"{current_consumer.id}")  # type: ignore[union-attr]
         assert app.test_client().get("/", headers=bearer()).text == "username alice"
 

@@ -45,10 +45,10 @@ def policy_of(app: Flask, request: Request) -> str:
     if endpoint is None:
         return DEFAULT
     policy: str | None = getattr(app.view_functions.get(endpoint), _MARK, None)
-    if policy is None:
-        marks = (getattr(app.blueprints[name], _MARK, None) for name in request.blueprints)
-        policy = next((one for one in marks if one is not None), DEFAULT)
-    return policy
+    if policy is not None:
+        return policy
+    marks = (getattr(app.blueprints[name], _MARK, None) for name in request.blueprints)
+    return next((one for one in marks if one is not None), DEFAULT)
 
 
 def marked_policies(app: Flask) -> dict[str, str]:
