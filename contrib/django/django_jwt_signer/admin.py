@@ -225,7 +225,7 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
 
     def _guarded(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """For members of staff only, with a CSRF token, and outside of a request's transaction."""
-        return self.admin_site.admin_view(without_request_transaction(view))
+        return without_request_transaction(self.admin_site.admin_view(view))
 
     def _rotate_url(self, names: Iterable[str]) -> str:
         url = reverse("admin:jwt_signer_keyset_rotate", current_app=self.admin_site.name)

@@ -49,7 +49,7 @@ def _build() -> Gate:
         try:
             policies[name] = Policy(name, configured.settings, **services.open_services(configured))
         except ConfigurationError as error:
-            problems += (problem for problem in error.problems if problem not in problems)
+            problems += (conf.named(name, problem) for problem in error.problems)
     if problems:
         raise ConfigurationError(problems)
     return Gate(policies)
