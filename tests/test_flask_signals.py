@@ -81,6 +81,17 @@ def test_exempt_requests_are_neither(heard: Heard) -> None:
     assert heard == []
 
 
+def test_a_receiver_that_breaks_changes_no_decision(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Flask, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    app = make_app()
+    with token_refused.connected_to(broken), token_accepted.connected_to(broken):
+        statuses = [app.test_client().get("/", headers=headers).status_code for headers in ({}, bearer())]
+    assert statuses == [401, 404]
+    assert caplog.text.count("a receiver of the signal") == 2
+
+
 def test_only_the_sender_that_is_meant() -> None:
     first, second = make_app(), make_app()
     events: list[Decided] = []

@@ -17,7 +17,7 @@ from flask import current_app, request
 from flask_jwt_signer.configuration import SETTINGS
 from flask_jwt_signer.marks import DEFAULT, EXEMPT, policy_of
 from flask_jwt_signer.refusals import refused
-from flask_jwt_signer.signals import keyset_rotated
+from flask_jwt_signer.signals import keyset_rotated, tell
 from jwt_signer_mw.errors import InternalError
 from jwt_signer_mw.messages import IDENTITY, NOBODY, Forward
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
@@ -125,7 +125,7 @@ class Gate:
     def tell_rotations(self) -> None:
         """Sends `keyset_rotated` for what was rotated since the last look, here or by another process."""
         for name in self._note_rotations():
-            keyset_rotated.send(self._app, keyset=name)
+            tell(keyset_rotated, self._app, keyset=name)
 
     def keep_refusal(self, response: Response) -> Response:
         """An error handler may render a refusal as it likes: the status and the challenge stay."""

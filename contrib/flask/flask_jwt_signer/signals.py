@@ -1,10 +1,11 @@
-"""Signals about decisions and keys. The sender is the Flask application."""
+"""Signals about decisions and keys. What a receiver raises is logged, and changes no decision."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
-from blinker import Namespace
+from blinker import NamedSignal, Namespace
 
 from jwt_signer_mw.events import ACCEPTED
 
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.events import Decided
 
+log = logging.getLogger("jwt_signer_mw.flask")
+
 _signals = Namespace()
 
-# `event` is a `jwt_signer_mw.events.Decided`. Receivers run on the thread of the request.
+# The sender is the Flask application. `event` is a `jwt_signer_mw.events.Decided`; receivers run on the
+# thread of the request.
 token_accepted = _signals.signal("token-accepted")
 token_refused = _signals.signal("token-refused")
 
@@ -30,7 +34,16 @@ class Teller:
         self._app = app
 
     def __call__(self, event: Decided) -> None:
-        if event.status and token_refused.receivers:
-            token_refused.send(self._app, event=event)
-        elif event.reason == ACCEPTED and token_accepted.receivers:
-            token_accepted.send(self._app, event=event)
+        if event.status:
+            tell(token_refused, self._app, event=event)
+        elif event.reason == ACCEPTED:
+            tell(token_accepted, self._app, event=event)
+
+
+def tell(signal: NamedSignal, app: Flask, **about: Any) -> None:
+    if not signal.receivers:
+        return
+    try:
+        signal.send(app, **about)
+    except Exception:
+        log.exception("a receiver of the signal %s failed", signal.name)
