@@ -10,20 +10,27 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from jwt_signer_mw.assembly import Assembly, Services
-from jwt_signer_mw.drivers.async_transport import HttpxTransport
-from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver, ThreadedTransport
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.errors import JWTSignerError
+from jwt_signer_mw.explain import Asked
 from jwt_signer_mw.flows.administration import AdminRequest
 from jwt_signer_mw.messages import IDENTITY, Forward, Incoming
 from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES, fold
 
+try:
+    from jwt_signer_mw.drivers.async_transport import HttpxTransport
+    from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver, ThreadedTransport
+except ModuleNotFoundError as missing:
+    missing.add_note("ASGI needs an extra: pip install 'jwt-signer-mw[asgi]'")
+    raise
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jwt_signer_mw.drivers.asynchronous import AsyncTransport
+    from jwt_signer_mw.explain import Circumstances, Explanation, Headers
     from jwt_signer_mw.settings import Settings
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -78,7 +85,7 @@ class JWTSignerMiddleware:
         self.app = app
         self.pipeline = self.assembly.pipeline
         self.driver = AsynchronousDriver(_transport(self.assembly.transport))
-        BlockingDriver(RequestsTransport()).run(self.assembly.keyring.prepare())
+        BlockingDriver(RequestsTransport()).run(self.assembly.keyring.prepare())  # asks no provider
         self.admin = ASGIAdministration(self)
         self._places = {name: place for place, name in enumerate(self.pipeline.reads)}
         self._nothing: list[str | None] = [None] * len(self._places)
@@ -104,6 +111,10 @@ class JWTSignerMiddleware:
         elif pipeline.observers:
             pipeline.accepted(scope.get("method", "GET"), inner_path(scope), forward)
         await self.app(self._rewritten(scope, kept, forward), receive, send)
+
+    async def explain(self, headers: Headers, **circumstances: Unpack[Circumstances]) -> Explanation:
+        """What would become of a request with these headers, step by step, and why."""
+        return await self.driver.run(self.assembly.explainer.explain(Asked.about(headers, circumstances)))
 
     def _sort(self, headers: Iterable[Pair]) -> tuple[list[Pair], list[str | None], list[Value]]:
         """The headers that go on, the values in the order of `reads`, and what came a second time."""

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jwt_signer_mw.messages import IDENTITY
+from conformance.case import NOW
+from conformance.keys import jwks
+from conformance.tokens import render_bytes
+from jwt_signer_mw.asgi import IDENTITY, JWTSignerMiddleware
+from jwt_signer_mw.keysets.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from jwt_signer_mw.asgi import ASGIApplication, Message, Receive, Scope, Send
 
-Pairs = list[tuple[bytes, bytes]]
+    Build = Callable[..., JWTSignerMiddleware]
+
+KEYS = MemoryStore()  # shared, so that keys are made once
 
 
 def http_scope(
@@ -97,3 +104,19 @@ class Application:
             return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"yes"})
+
+
+def builder(application: ASGIApplication, folder: Path) -> Build:
+    """Builds middlewares that trust the key `rsa1`, sign with a quick algorithm, and live at `NOW`."""
+    (folder / "jwks.json").write_bytes(render_bytes(jwks("rsa1")))
+    base: dict[str, object] = {
+        "access_token_jwks_uri": f"file://{folder}/jwks.json",
+        "access_token_signing_algorithm": "ES256",
+        "channel_token_optional": True,
+    }
+
+    def build(settings: dict[str, object] | None = None, **services: Any) -> JWTSignerMiddleware:
+        services = {"keyset_store": KEYS, "clock": lambda: NOW, **services}
+        return JWTSignerMiddleware(application, base | (settings or {}), **services)
+
+    return build

@@ -1,12 +1,13 @@
 """The application that the tests of real servers run behind the middleware, in a process of its own.
 
 It tells what it sees, streams, listens to what clients send, and talks over a websocket. Whose tokens are
-good is said by the environment: JWT_SIGNER_ACCESS_TOKEN_JWKS_URI.
+good is said by the environment: JWT_SIGNER_ACCESS_TOKEN_JWKS_URI and ..._INTROSPECTION_ENDPOINT.
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -44,6 +45,8 @@ async def service(scope: Scope, receive: Receive, send: Send) -> None:
             await send({"type": "websocket.close", "code": 1000})
         case "http", "/stream":
             await stream(send)
+        case "http", "/sockets":
+            await answer(send, str(open_sockets()).encode())
         case "http", "/upload":
             await answer(send, str(await size_of_body(receive)).encode())
         case _:
@@ -75,6 +78,11 @@ async def stream(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+def open_sockets() -> int:
+    entries = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return sum(str(entry.readlink()).startswith("socket:") for entry in entries)
+
+
 async def size_of_body(receive: Receive) -> int:
     size = 0
     while True:
@@ -90,6 +98,6 @@ app = JWTSignerMiddleware(
         "access_token_signing_algorithm": "ES256",
         "channel_token_optional": True,
         "keyset_store": "memory://",
-        "exempt_paths": ["/health"],
+        "exempt_paths": ["/health", "/sockets"],
     },
 )

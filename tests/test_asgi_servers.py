@@ -26,21 +26,28 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 TARGET = "asgi_service:app"
+OPAQUE = "an-opaque-token-of-alice"
 
 
 @pytest.fixture(scope="module")
-def jwks_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Whom the service trusts: a provider whose introspection takes its time."""
     with Providers(tmp_path_factory.mktemp("provider")) as providers:
-        _, places = providers.open_site(Provider({"/jwks": Answer(jwks("rsa1"))}))
-        yield f"{places['$IDP']}/jwks"
+        slow = {
+            f"{OPAQUE}-{number}": Answer({"active": True, "sub": "alice"}, delay=0.8) for number in range(20)
+        }
+        _, places = providers.open_site(Provider({"/jwks": Answer(jwks("rsa1"))}, slow))
+        yield {
+            "JWT_SIGNER_ACCESS_TOKEN_JWKS_URI": f"{places['$IDP']}/jwks",
+            "JWT_SIGNER_ACCESS_TOKEN_INTROSPECTION_ENDPOINT": f"{places['$IDP']}/introspect",
+        }
 
 
 @pytest.fixture(scope="module", params=SERVERS)
 def running(
-    request: pytest.FixtureRequest, jwks_uri: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     log = tmp_path_factory.mktemp("server") / f"{request.param}.log"
-    environment = {"JWT_SIGNER_ACCESS_TOKEN_JWKS_URI": jwks_uri}
     with serving(SERVERS[request.param], TARGET, TESTS, log, **environment) as started:
         yield started
 
@@ -126,6 +133,27 @@ def test_large_bodies_reach_the_application(client: httpx2.Client) -> None:
     assert answer.json() == 32 * 65536
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the platform has no /proc")
+def test_clients_that_hang_up_leave_no_socket_behind(running: Running) -> None:
+    """They leave while the provider thinks: no connection to them or to it stays, and the service goes on."""
+
+    def sockets() -> int:
+        headers = {"connection": "close"}  # hypercorn keeps the others for some seconds
+        return int(httpx2.get(f"{running.url}/sockets", headers=headers, trust_env=False).text)
+
+    before = sockets()
+    for number in range(20):
+        head = f"GET /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPAQUE}-{number}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
+            connection.sendall(head.encode())
+            time.sleep(0.01)
+    deadline = time.monotonic() + 20
+    while (now := sockets()) > before and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert now <= before
+    assert httpx2.get(f"{running.url}/orders", headers=bearer(), trust_env=False).status_code == 200
+
+
 @pytest.mark.parametrize("running", ["hypercorn", "hypercorn-trio", "granian"], indirect=True)
 def test_http_2(running: Running) -> None:
     require(find_spec("h2"), "h2 is not installed")
@@ -138,13 +166,12 @@ def test_http_2(running: Running) -> None:
         assert refused.headers["www-authenticate"] == 'Bearer realm="127.0.0.1"'
 
 
-def test_http_3(jwks_uri: str, certificates: Certificates, tmp_path: Path) -> None:
+def test_http_3(environment: dict[str, str], certificates: Certificates, tmp_path: Path) -> None:
     require(find_spec("aioquic"), "aioquic is not installed")
     from quic_client import get
 
     quic, own = free_port(), certificates.server
     options = [f"--quic-bind=127.0.0.1:{quic}", f"--certfile={own.certificate}", f"--keyfile={own.key}"]
-    environment = {"JWT_SIGNER_ACCESS_TOKEN_JWKS_URI": jwks_uri}
     requests = [{**bearer(), "x-consumer-id": "evil"}, {}]
     with serving(SERVERS["hypercorn"], TARGET, TESTS, tmp_path / "http3.log", *options, **environment):
         passed, refused = asyncio.run(get(quic, certificates.authority, "/orders", requests))
