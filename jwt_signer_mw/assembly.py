@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from jwt_signer_mw.caches import open_cache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.errors import ConfigurationError, Problem
+from jwt_signer_mw.explain import Explainer
 from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.consumers import NO_CONSUMERS, CalledConsumers, ListedConsumers
 from jwt_signer_mw.flows.keys import Keyring
@@ -37,7 +38,8 @@ class Services(TypedDict, total=False):
 
 
 class Assembly:
-    """The parts of one middleware: `pipeline`, `keyring` with its `keyset_store`, `administration`."""
+    """The parts of one middleware: `pipeline`, `keyring` with its `keyset_store`, `administration`,
+    `explainer`."""
 
     def __init__(
         self, settings: Settings | Mapping[str, Any] | None = None, **services: Unpack[Services]
@@ -60,15 +62,12 @@ class Assembly:
             cache = open_cache(cache, size=settings.introspection_cache_size, clock=self.clock)
         self.keyset_store: KeysetStore = store
         self.keyring = Keyring(settings, store, self.clock)
-        self.pipeline = Pipeline(
-            settings,
-            self.keyring,
-            cache,
-            open_consumers(consumers),
-            self.clock,
-            services.get("observers", ()),
+        parts = (settings, self.keyring, cache, open_consumers(consumers), self.clock)
+        self.pipeline = Pipeline(*parts, services.get("observers", ()))
+        self.explainer = Explainer(*parts)
+        self.administration = Administration(
+            self.keyring, settings, self.clock, explain=self.explainer.explain
         )
-        self.administration = Administration(self.keyring, settings, self.clock)
 
 
 def open_consumers(consumers: Any) -> Consumers:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.transport import RequestsTransport
+from jwt_signer_mw.explain import Asked
 from jwt_signer_mw.flows.administration import AdminRequest
 from jwt_signer_mw.messages import IDENTITY, Forward, Incoming
 from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
-from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
+from jwt_signer_mw.request.names import MAX_REMEMBERED_NAME, MAX_REMEMBERED_NAMES
 from jwt_signer_mw.request.responses import status_line
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from jwt_signer_mw.explain import Circumstances, Explanation, Headers
     from jwt_signer_mw.flows.administration import Administration
     from jwt_signer_mw.settings import Settings
 
@@ -61,6 +63,16 @@ class JWTSignerMiddleware:
             pipeline.accepted(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), forward)
         return self.app(self._rewritten(environ, forward), start_response)
 
+    def explain(self, headers: Headers, **circumstances: Unpack[Circumstances]) -> Explanation:
+        """What would become of a request with these headers, step by step, and why."""
+        return self.driver.run(self.assembly.explainer.explain(Asked.about(headers, circumstances)))
+
+    def close(self) -> None:
+        """Closes connections to providers. They open again when they are needed."""
+        close = getattr(self.driver.transport, "close", None)
+        if close is not None:
+            close()
+
     def _incoming(self, environ: WSGIEnvironment) -> Incoming:
         pairs = zip(self.pipeline.reads, self._keys, strict=True)
         return Incoming(
@@ -77,7 +89,9 @@ class JWTSignerMiddleware:
         for key in environ.keys() - harmless:
             if key in self._always_removed or (key[:5] == "HTTP_" and key[5:] in self.pipeline.managed):
                 del environ[key]
-            elif len(harmless) < MAX_REMEMBERED_NAMES:
+            elif len(key) <= MAX_REMEMBERED_NAME:
+                if len(harmless) >= MAX_REMEMBERED_NAMES:  # made up by clients, most of them
+                    harmless.clear()
                 harmless.add(key)
         written = self._written
         for name, value in zip(forward.names, forward.values, strict=True):

@@ -45,7 +45,7 @@ class BlockingDriver:
     """The blocking driver: fetches with `transport`, merges equal `Once` commands across threads."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+        self.transport = transport
         self._flights: dict[Hashable, Flight] = {}
         _drivers.add(self)
 
@@ -69,7 +69,7 @@ class BlockingDriver:
         if type(command) is Call:
             return command.function(*command.arguments)
         if type(command) is Fetch:
-            return self._transport.send(command.exchange)
+            return self.transport.send(command.exchange)
         if type(command) is Once:
             return self._once(command)
         raise TypeError(f"unknown command {type(command).__name__}")

@@ -11,11 +11,13 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jwt_signer_mw.errors import ServiceUnavailable, StoredKeysUnreadable, StoreError
+from jwt_signer_mw.explain.explanation import Asked
 from jwt_signer_mw.flows.commands import once
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.keysets.keyset import public_document
 from jwt_signer_mw.request.endpoints import (
     KEY_SET,
+    MAX_BODY,
     METHODS,
     AdminAnswer,
     AdminRequest,
@@ -33,7 +35,10 @@ from jwt_signer_mw.request.responses import RETRY_AFTER
 from jwt_signer_mw.wire import Malformed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.explain.explanation import Explanation
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.jose import KeySet
@@ -67,8 +72,17 @@ class KeySets(Protocol):
 class Administration:
     """Answers requests to the endpoints of one middleware's key sets."""
 
-    def __init__(self, keyring: KeySets, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        keyring: KeySets,
+        settings: Settings,
+        clock: Clock,
+        *,
+        explain: Callable[[Asked], Flow[Explanation]] | None = None,
+    ) -> None:
+        """`explain` answers `POST .../explain`; None: there is no such endpoint."""
         self._keyring = keyring
+        self._explain = explain
         self._settings = settings
         self._clock = clock
         self._allowances: dict[str, Allowance] = {}
@@ -91,6 +105,8 @@ class Administration:
         reads = request.method in ("GET", "HEAD")
         if action == "one" and reads:
             return (yield from self._show_one(sets[0], request))
+        if action == "unknown" and self._explain is not None and request.path.endswith("/explain"):
+            return (yield from self._answer_why(request, self._explain))
         if action == "unknown" and reads:
             return failure(404)
         if action != "unknown" and request.method not in METHODS[action]:
@@ -105,6 +121,25 @@ class Administration:
         if action == "rotate":
             return (yield from self._rotate(sets, request))
         return (yield from self._delete(sets))
+
+    def _answer_why(
+        self, request: AdminRequest, explain: Callable[[Asked], Flow[Explanation]]
+    ) -> Flow[AdminAnswer]:
+        """The request that the body describes, explained. What it may hold: see `explanation.Asked.read`."""
+        if request.method != "POST":
+            return failure(405, ("Allow", "POST"))
+        refusal = self._refuse(request)
+        if refusal is not None:
+            return refusal
+        try:
+            asked = Asked.read(request.body) if len(request.body) <= MAX_BODY else None
+        except Malformed as problem:
+            log.info("explanation refused: %s", problem)
+            asked = None
+        if asked is None:
+            return failure(400)
+        explanation = yield from explain(asked)
+        return show(explanation.as_dict())
 
     def _refuse(self, request: AdminRequest) -> AdminAnswer | None:
         """Decision 39."""

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from jwt_signer_mw.errors import (
+    AlgorithmNotAllowed,
     IntrospectionJwtMissing,
     RequestHeaderNotConfigured,
     TokenMalformed,
@@ -83,7 +84,11 @@ class Examiner:
 
     def examine(self, credential: Credential, consumer: Consumer | None) -> Flow[Examined]:
         """Raises the refusal of the first step that fails. `consumer` is who is mapped already."""
-        token = read_compact(credential.token)
+        try:
+            token = read_compact(credential.token)
+        except AlgorithmNotAllowed as refusal:  # a token without a signature, which only these keys accept
+            refusal.option = f"{self._token.name}_jwks_uri"
+            raise
         if token is None:
             return (yield from self._examine_opaque(credential.token, consumer))
         return (yield from self._examine_jwt(token, consumer))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 2  # documented: a failed introspection is tried once more
 INACTIVE_TTL = 5.0  # seconds: a provider may issue this very token any moment
+SIGNED_ANSWER = "application/token-introspection+jwt"  # RFC 9701
 OK = 200
 SERVER_ERRORS = 500
 
@@ -73,7 +74,7 @@ class Introspector:
         if answer is None:
             answer = yield from once(("introspect", key), partial(self._ask, token, key))
         until, body = answer
-        return Introspected(_read(body), body, until)
+        return Introspected(self._read(body), body, until)
 
     def _require_configuration(self) -> None:
         name = self._token.name
@@ -90,6 +91,8 @@ class Introspector:
         reply = yield from self._exchange(token)
         if reply.status != OK:
             raise IntrospectionRefused(f"status {reply.status}", option=self._option("endpoint"))
+        if reply.headers.get("content-type", "").lower().startswith(SIGNED_ANSWER):
+            raise IntrospectionRefused("a signed answer, which nobody asked for", option=self._option("endpoint"))
         now = self._now()
         until = _useful_until(reply.body, now, self._ttl)
         if self._caches and until > now:
@@ -137,21 +140,21 @@ class Introspector:
         except StoreError as error:
             log.warning("%s", error.detail)
 
+    def _read(self, body: bytes) -> dict[str, Any]:
+        """The claims of an active token (RFC 7662 section 2.2): `active` is exactly true."""
+        option = self._option("endpoint")
+        try:
+            claims = parse_object(body)
+        except Malformed as problem:
+            raise IntrospectionRefused(f"the answer is unusable: {problem}", option=option) from None
+        if claims.get("active") is not True:
+            raise TokenInactive("the provider says that it is not active", option=option)
+        if claims.get("token_type") == "refresh_token":  # RFC 7662 answers for every kind of token
+            raise TokenInactive("a refresh token", option=option)
+        return claims
+
     def _option(self, part: str) -> str:
         return f"{self._token.name}_introspection_{part}"
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    """The claims of an active token (RFC 7662 section 2.2): `active` is exactly true."""
-    try:
-        claims = parse_object(body)
-    except Malformed as problem:
-        raise IntrospectionRefused(f"the answer is unusable: {problem}") from None
-    if claims.get("active") is not True:
-        raise TokenInactive("the provider says that it is not active")
-    if claims.get("token_type") == "refresh_token":
-        raise TokenInactive("a refresh token")  # RFC 7662 answers for every kind of token
-    return claims
 
 
 def _useful_until(body: bytes, now: float, ttl: float) -> float:

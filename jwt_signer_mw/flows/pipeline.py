@@ -7,7 +7,7 @@ everything that is written replaces every spelling the client sent. Nothing here
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
 from jwt_signer_mw.events import ACCEPTED, EXEMPT, Decided, instrument, log, log_refusal, refusal_is_logged
@@ -24,7 +24,7 @@ from jwt_signer_mw.request.responses import render
 from jwt_signer_mw.request.rewrite import Output, consumer_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
@@ -47,6 +47,9 @@ class Lane(NamedTuple):
     original: Output | None
 
 
+OpenLane: TypeAlias = "Callable[[TokenSettings, Settings, Keyring, SharedCache, Consumers, Clock], Lane]"
+
+
 class Pipeline:
     """Decides requests by one policy. Shared by all threads and tasks; holds no lock."""
 
@@ -58,7 +61,10 @@ class Pipeline:
         consumers: Consumers,
         clock: Clock,
         observers: Sequence[Observer] = (),
+        *,
+        open_lane: OpenLane | None = None,
     ) -> None:
+        """`open_lane` puts other parts in the place of `lane_of`'s: see `jwt_signer_mw.explain`."""
         tokens = (settings.access_token, settings.channel_token)
         self.settings = settings
         self.keyring = keyring
@@ -69,7 +75,8 @@ class Pipeline:
         self._now = clock.now
         self._epoch = keyring.epoch
         self._shared: dict[tuple[Outcome | None, ...], tuple[Outcome | None, ...]] = {}
-        self._lanes = tuple(_lane(token, settings, keyring, cache, consumers, clock) for token in tokens)
+        opened = open_lane or lane_of
+        self._lanes = tuple(opened(token, settings, keyring, cache, consumers, clock) for token in tokens)
         self.reads = tuple(dict.fromkeys(lane.header for lane in self._lanes if lane.header))
         self.longest = settings.max_token_bytes * 2  # characters of a header value worth a look-up
         outputs = [output for token in tokens for output in _outputs(token)]
@@ -233,7 +240,7 @@ class Pipeline:
         return render(refusal, self.settings.realm, incoming.host)
 
 
-def _lane(
+def lane_of(
     token: TokenSettings,
     settings: Settings,
     keyring: Keyring,
@@ -276,7 +283,7 @@ def _usual_scheme(value: str) -> str:
     return value
 
 
-class Hidden(Exception):  # noqa: N818  it stands for an error, it is none
+class Hidden(Exception):
     """An unknown error with its traceback and without its text, which might quote a token."""
 
 

@@ -25,28 +25,35 @@ class Verifier:
 
     def verify(self, token: Compact) -> Flow[None]:
         """Returns when the signature is good, else raises a refusal. Reloads the set once (decision 18)."""
+        remote = self.keys_for(token)
+        keys = remote.keys
+        just_loaded = keys is None
+        if keys is None:
+            keys = yield from remote.load()
+        if is_signed_by(token, keys):
+            return
+        if (yield from remote.reload(token.kid, keys, just_loaded=just_loaded)):
+            keys = remote.keys or keys
+            if is_signed_by(token, keys):
+                return
+        shown = printable(token.kid)
+        if keys.candidates(token.alg, token.kid):
+            raise SignatureInvalid(
+                f"no key of the set verifies it: alg {token.alg}, kid {shown}", option=self._option
+            )
+        raise KeyUnknown(f"no key for alg {token.alg}, kid {shown}", option=self._option)
+
+    def keys_for(self, token: Compact) -> Remote:
+        """The set that has to hold the token's key. Raises a refusal where no set can."""
         if self._keys is None:
             raise JwksNotConfigured("no key set to verify with", option=self._option)
         if token.alg not in self._algorithms:
             option = "enable_hs_signatures" if token.alg in SYMMETRIC else self._option
             raise AlgorithmNotAllowed(f"alg {printable(token.alg)}", option=option)
-        keys = self._keys.keys
-        just_loaded = keys is None
-        if keys is None:
-            keys = yield from self._keys.load()
-        if _is_signed_by(token, keys):
-            return
-        if (yield from self._keys.reload(token.kid, keys, just_loaded=just_loaded)):
-            keys = self._keys.keys or keys
-            if _is_signed_by(token, keys):
-                return
-        shown = printable(token.kid)
-        if keys.candidates(token.alg, token.kid):
-            raise SignatureInvalid(f"alg {token.alg}, kid {shown}", option=self._option)
-        raise KeyUnknown(f"no key for alg {token.alg}, kid {shown}", option=self._option)
+        return self._keys
 
 
-def _is_signed_by(token: Compact, keys: KeySet) -> bool:
+def is_signed_by(token: Compact, keys: KeySet) -> bool:
     return any(
         key.verify(token.alg, token.signing_input, token.signature)
         for key in keys.candidates(token.alg, token.kid)

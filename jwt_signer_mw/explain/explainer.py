@@ -1,0 +1,154 @@
+"""Why a request passes or not: the real story, told by parts that note what they do."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from math import inf
+from typing import TYPE_CHECKING
+
+from jwt_signer_mw.explain.explanation import Asked, Explanation
+from jwt_signer_mw.explain.parts import (
+    TracedConsumers,
+    TracedExaminer,
+    TracedIntrospector,
+    TracedResigner,
+    TracedVerifier,
+)
+from jwt_signer_mw.explain.suggestions import suggest
+from jwt_signer_mw.explain.trace import Trace, Undecided
+from jwt_signer_mw.flows.pipeline import Lane, Pipeline, lane_of
+from jwt_signer_mw.messages import Forward, Incoming, Rejection
+from jwt_signer_mw.request.names import fold
+from jwt_signer_mw.request.responses import render
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.caches import SharedCache
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.errors import Refusal
+    from jwt_signer_mw.explain.explanation import Outcome
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.consumers import Consumers
+    from jwt_signer_mw.flows.keys import Keyring
+    from jwt_signer_mw.messages import Decision
+    from jwt_signer_mw.settings import Settings, TokenSettings
+
+
+class ExplainingPipeline(Pipeline):
+    """Decides one request; tells nobody but the trace."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        settings: Settings,
+        keyring: Keyring,
+        cache: SharedCache,
+        consumers: Consumers,
+        clock: Clock,
+    ) -> None:
+        self.trace = trace
+
+        def open_lane(
+            token: TokenSettings,
+            settings: Settings,
+            keyring: Keyring,
+            cache: SharedCache,
+            consumers: Consumers,
+            clock: Clock,
+        ) -> Lane:
+            plain = lane_of(token, settings, keyring, cache, consumers, clock)
+            keys, hs = keyring.verification(token), settings.enable_hs_signatures
+            examiner = TracedExaminer(
+                trace,
+                token,
+                TracedVerifier(trace, token, keys, symmetric=hs),
+                TracedIntrospector(trace, token, settings, cache, clock),
+                TracedConsumers(trace, consumers),
+                clock,
+                settings.max_token_bytes,
+            )
+            resigner = None
+            if plain.resigner is not None:
+                resigner = TracedResigner(trace, token, settings, keyring.signing(token), clock)
+            return plain._replace(examiner=examiner, resigner=resigner)
+
+        super().__init__(settings, keyring, cache, consumers, clock, open_lane=open_lane)
+
+    def reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
+        self.trace.end(refusal)
+        return render(refusal, self.settings.realm, incoming.host)
+
+
+class Explainer:
+    """Explains what one middleware would do. Keys, caches and consumers are the middleware's own."""
+
+    def __init__(
+        self, settings: Settings, keyring: Keyring, cache: SharedCache, consumers: Consumers, clock: Clock
+    ) -> None:
+        self._settings = dataclasses.replace(settings, verdict_cache_size=0, enable_instrumentation=False)
+        self._uncached = dataclasses.replace(self._settings, introspection_cache_size=0)
+        self._keyring = keyring
+        self._cache = cache
+        self._consumers = consumers
+        self._clock = clock
+
+    def explain(self, asked: Asked) -> Flow[Explanation]:
+        """Never raises. Whatever a request like this would fetch is fetched, unless `asked.offline`."""
+        trace = Trace(time.perf_counter, offline=asked.offline)
+        pipeline = self._pipeline(asked, trace)
+        incoming = Incoming(asked.method, asked.path, asked.host, _read_headers(asked, pipeline.reads))
+        removed = tuple(name for name, _ in asked.headers if name in pipeline.managed)
+        decision = yield from trace.watch(pipeline.decide(incoming))
+        return _explanation(decision, trace, self._settings, removed, exempt=asked.path in pipeline.exempt)
+
+    def _pipeline(self, asked: Asked, trace: Trace) -> ExplainingPipeline:
+        """Another time is no time to fill the cache of others; offline, no key set is maintained."""
+        clock, settings = self._clock, self._settings
+        if asked.at is not None:
+            moment, settings = asked.at, self._uncached
+            clock = clock._replace(now=lambda: moment)
+        if asked.offline:
+            clock = clock._replace(ticks=lambda: -inf)
+        return ExplainingPipeline(trace, settings, self._keyring, self._cache, self._consumers, clock)
+
+
+def _read_headers(asked: Asked, reads: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in asked.headers:
+        if fold(name) in reads:
+            found[fold(name)] = (*found.get(fold(name), ()), value)
+    return found
+
+
+def _explanation(
+    decision: Decision, trace: Trace, settings: Settings, removed: tuple[str, ...], *, exempt: bool
+) -> Explanation:
+    trace.stage, refusal = "headers", trace.refusal
+    if isinstance(decision, Forward):
+        trace.token = ""
+        left_open = any(step.mark == "open" for step in trace.steps)
+        outcome: Outcome = "exempt" if exempt else "undecided" if left_open else "forwarded"
+        option = "exempt_paths" if exempt else ""
+        if exempt:
+            trace.add("note", "the path is exempt: no token is looked at", stage="request", option=option)
+        _tell_headers(trace, decision.names, removed)
+        hint = "Ask again without offline." if outcome == "undecided" else ""
+        return Explanation(outcome, 0, outcome, option, "", hint, tuple(trace.steps), decision.names, removed)
+    assert refusal is not None  # noqa: S101  a rejection comes from `reject`
+    return Explanation(
+        "undecided" if isinstance(refusal, Undecided) else "refused",
+        decision.status,
+        refusal.code,
+        refusal.option,
+        refusal.detail,
+        suggest(refusal, trace, settings),
+        tuple(trace.steps),
+        (),
+        removed,
+    )
+
+
+def _tell_headers(trace: Trace, written: tuple[str, ...], removed: tuple[str, ...]) -> None:
+    if removed:
+        trace.add("good", f"taken from the client's: {', '.join(removed)}")
+    trace.add("good", f"written: {', '.join(written) or 'none'}")

@@ -1,0 +1,190 @@
+"""The parts of a pipeline that note what they do.
+
+They stand in for the plain ones in a pipeline of their own, so the plain ones carry no trace of this.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from jwt_signer_mw.errors import Refusal
+from jwt_signer_mw.explain.trace import Undecided, shown
+from jwt_signer_mw.flows.examine import Examiner
+from jwt_signer_mw.flows.introspect import Introspected, Introspector
+from jwt_signer_mw.flows.resign import Resigner
+from jwt_signer_mw.flows.verify import Verifier, is_signed_by, printable
+from jwt_signer_mw.tokens.claims import read_claim
+from jwt_signer_mw.tokens.compact import read_compact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jwt_signer_mw.explain.trace import Trace
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.consumers import Consumers
+    from jwt_signer_mw.flows.examine import Examined
+    from jwt_signer_mw.messages import Consumer
+    from jwt_signer_mw.request.extract import Credential
+    from jwt_signer_mw.settings import ClaimRules, TokenSettings
+    from jwt_signer_mw.tokens.checks import Check
+    from jwt_signer_mw.tokens.compact import Compact
+
+UNSIGNED = "(a new token)"  # in place of one that is not made
+_CLAIMS = {
+    "expiry": "expiry_claim",
+    "not before": "notbefore_claim",
+    "issuer": "issuer_claim",
+    "audience": "audience_claim",
+    "subject": "subject_claim",
+    "scopes": "scopes_claim",
+}
+
+
+class TracedVerifier(Verifier):
+    def __init__(self, trace: Trace, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._trace = trace
+
+    def verify(self, token: Compact) -> Flow[None]:
+        trace = self._trace
+        trace.stage, trace.compact = "signature", token
+        remote = self.keys_for(token)
+        where, keys = remote.source.place, remote.keys
+        if keys is not None:
+            trace.add("note", f"{where} is in memory, with {len(keys.keys)} keys", stage="key")
+        if trace.offline and not remote.source.is_file:
+            if keys is None:
+                text = f"not checked: the keys of {where} are not in memory"
+                trace.add("open", text, option=self._option)
+                return
+            if not is_signed_by(token, keys):
+                raise Undecided("no key in memory verifies it, and none is fetched", option=self._option)
+        else:
+            try:
+                yield from super().verify(token)
+            finally:
+                trace.keys = remote.keys
+        trace.add("good", f"{token.alg}, by a key of {where}", option=self._option)
+        trace.stage = "check"
+
+
+class TracedIntrospector(Introspector):
+    def __init__(self, trace: Trace, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._trace = trace
+
+    def introspect(self, token: str) -> Flow[Introspected]:
+        trace = self._trace
+        trace.stage = "introspection"
+        before = len(trace.steps)
+        answer = yield from super().introspect(token)
+        how = "asked" if len(trace.steps) > before else "remembered"
+        names = ", ".join(printable(name)[1:-1] for name in list(answer.claims)[:20])
+        trace.add("good", f"the token is active ({how}); members: {names}", option=self._option("endpoint"))
+        return answer
+
+    def _ask(self, token: str, key: str) -> Flow[tuple[float, bytes]]:
+        if self._trace.offline:
+            raise Undecided("only the provider knows this token", option=self._option("endpoint"))
+        return (yield from super()._ask(token, key))
+
+
+class TracedConsumers:
+    def __init__(self, trace: Trace, consumers: Consumers) -> None:
+        self._trace = trace
+        self._consumers = consumers
+        self.blocking = consumers.blocking
+
+    def find(self, field: str, value: str) -> Consumer | None:
+        self._trace.stage = "consumer"
+        found = self._consumers.find(field, value)
+        result = "nobody" if found is None else shown(found.username or found.id or found.custom_id)
+        self._trace.add("note" if found is None else "good", f"{field} {shown(value)}: {result}")
+        return found
+
+
+class TracedExaminer(Examiner):
+    def __init__(self, trace: Trace, token: TokenSettings, *arguments: Any) -> None:
+        super().__init__(token, *arguments)
+        self._trace = trace
+        self._checks = traced(trace, self._checks, token.claims)
+        self._checks_without_expiry = traced(trace, self._checks_without_expiry, token.claims)
+        self._introspection_checks = traced(trace, self._introspection_checks, token.introspection)
+
+    def read(self, headers: Mapping[str, tuple[str, ...]]) -> Credential | None:
+        trace = self._trace
+        trace.stage, trace.token = "found", self._token.name
+        try:
+            credential = super().read(headers)
+        except Refusal as refusal:
+            trace.arose(refusal)
+            raise
+        option = f"{self._token.name}_request_header"
+        if credential is not None:
+            text = f"a token of {len(credential.token)} characters in {self._token.request_header}"
+            trace.add("good", text, option=option)
+        elif self.reader is None:
+            trace.add("note", "not in use: no header is set for it", option=option)
+        else:
+            text = f"none in {self._token.request_header}, and none is needed"
+            trace.add("note", text, option=f"{self._token.name}_optional")
+        return credential
+
+    def examine(self, credential: Credential, consumer: Consumer | None) -> Flow[Examined]:
+        trace = self._trace
+        trace.stage, trace.token = "classified", self._token.name
+        trace.compact, trace.claims = None, {}
+        with suppress(Refusal):  # which comes up again, in its place
+            self._classify(read_compact(credential.token))
+        return (yield from super().examine(credential, consumer))
+
+    def _classify(self, token: Compact | None) -> None:
+        trace = self._trace
+        trace.compact = token
+        trace.add("good", "an opaque token" if token is None else f"a JWT: {_header(token)}")
+        if token is not None and not self._token.verify_signature:
+            option = f"verify_{self._token.name}_signature"
+            trace.add("note", "not checked: it is switched off", stage="signature", option=option)
+        trace.stage = "check"
+
+
+class TracedResigner(Resigner):
+    def __init__(self, trace: Trace, token: TokenSettings, *arguments: Any) -> None:
+        super().__init__(token, *arguments)
+        self._trace = trace
+        self._name = token.name
+        self._keyset = token.keyset.uri
+
+    def resign(self, examined: Examined) -> Flow[str]:
+        """All but the signature: what nobody asked for with a request is not made."""
+        trace = self._trace
+        trace.stage, trace.token = "signing", self._name
+        claims = self._new_claims(examined)
+        who = f"by {self._keyset!r} with {self._algorithm}"
+        if self._keys.key is not None or not trace.offline:
+            key = self._keys.key or (yield from self._keys.ready())
+            who += f", kid {printable(key.kid or key.thumbprint)}"
+        changed = sorted(name for name in claims if examined.claims.get(name) != claims[name])
+        gone = sorted(examined.claims.keys() - claims.keys())
+        told = f"{who}; sets {', '.join(changed)}" + (f"; leaves out {', '.join(gone)}" if gone else "")
+        trace.add("good", told, option=f"{self._name}_signing")
+        return UNSIGNED
+
+
+def traced(trace: Trace, checks: tuple[Check, ...], rules: ClaimRules) -> tuple[Check, ...]:
+    return tuple(check._replace(run=partial(_run, trace, check, rules)) for check in checks)
+
+
+def _run(trace: Trace, check: Check, rules: ClaimRules, claims: Mapping[str, Any], now: float) -> None:
+    trace.stage, trace.claims = "check", claims
+    check.run(claims, now)
+    field = _CLAIMS.get(check.name)
+    value = "" if field is None else f": {shown(read_claim(claims, getattr(rules, field)))}"
+    trace.add("good", f"{check.name}{value}", option=check.option)
+
+
+def _header(token: Compact) -> str:
+    members = {"alg": token.alg, "kid": token.kid, "typ": token.header.get("typ")}
+    return ", ".join(f"{name} {printable(value)}" for name, value in members.items() if value is not None)

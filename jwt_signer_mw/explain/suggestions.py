@@ -1,0 +1,283 @@
+"""What to do about a refusal: one sentence or two per reason, with the names that matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jwt_signer_mw.explain.trace import shown
+from jwt_signer_mw.flows.verify import printable
+from jwt_signer_mw.jose import SYMMETRIC
+from jwt_signer_mw.tokens.claims import read_claim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jwt_signer_mw.errors import Refusal
+    from jwt_signer_mw.explain.trace import Trace
+    from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
+
+MAX_LISTED = 8
+
+
+class Case(NamedTuple):
+    """A refusal, and what is known about the request it ended."""
+
+    refusal: Refusal
+    trace: Trace
+    settings: Settings
+
+    @property
+    def token(self) -> TokenSettings:
+        tokens = (self.settings.channel_token, self.settings.access_token)
+        return next((token for token in tokens if token.name == self.trace.token), tokens[-1])
+
+    @property
+    def name(self) -> str:
+        return self.token.name
+
+    @property
+    def rules(self) -> ClaimRules:
+        """Those of the family that the refusal's parameter belongs to."""
+        introspection = self.token.introspection
+        prefix = f"{introspection.name}_"
+        return introspection if prefix in f"{self.refusal.option}_" else self.token.claims
+
+    @property
+    def issuer(self) -> str:
+        """Who issued it, as far as the token itself says."""
+        issuer = self.trace.claims.get("iss")
+        return f" (its `iss` is {shown(issuer)})" if isinstance(issuer, str) else ""
+
+    def claim(self, field: str) -> Any:
+        return read_claim(self.trace.claims, getattr(self.rules, field))
+
+    def path(self, field: str) -> str:
+        return ".".join(getattr(self.rules, field))
+
+
+def suggest(refusal: Refusal, trace: Trace, settings: Settings) -> str:
+    return SUGGESTIONS[refusal.code](Case(refusal, trace, settings))
+
+
+def _missing(case: Case) -> str:
+    return (
+        f"Send the {case.name} in {case.token.request_header}, or set {case.name}_optional to true "
+        "if requests without it may pass."
+    )
+
+
+def _malformed(case: Case) -> str:
+    if case.trace.stage == "found":
+        return f"Send `{case.token.request_header}` as `Bearer <token>`, with one blank in it."
+    return "Ask the provider for a new token; this one was damaged, or is not meant for this."
+
+
+def _too_large(case: Case) -> str:
+    return f"max_token_bytes is {case.settings.max_token_bytes}; raise it if such tokens are expected."
+
+
+def _repeated(case: Case) -> str:
+    return f"Send {case.token.request_header} once. A proxy in front may have added a second one."
+
+
+def _no_header(case: Case) -> str:
+    return f"Set {case.name}_request_header to the header of the token, or {case.name}_optional to true."
+
+
+def _bad_signature(case: Case) -> str:
+    return (
+        f"The token was changed, or somebody else signed it: is {_jwks(case)} the key set of its issuer? "
+        "Another environment of the same provider often has the same kids."
+    )
+
+
+def _unknown_key(case: Case) -> str:
+    kids = [] if case.trace.keys is None else [printable(key.kid) for key in case.trace.keys.keys]
+    held = f"The set holds {_list(kids)}. " if kids else ""
+    return f"{held}Is {_jwks(case)} the key set of the token's issuer, and are its keys for this algorithm?"
+
+
+def _algorithm(case: Case) -> str:
+    alg = case.trace.compact.alg if case.trace.compact is not None else "none"
+    if alg in SYMMETRIC:
+        return (
+            "Prefer tokens that are signed with RS256, ES256 or EdDSA; else set enable_hs_signatures to true "
+            "and keep the secret in a key set file."
+        )
+    return "Have the provider sign its tokens with RS256, PS256, ES256 or EdDSA."
+
+
+def _typ(case: Case) -> str:
+    return f"Send an access token as the {case.name}: this one is made for another purpose."
+
+
+def _no_jwks(case: Case) -> str:
+    return f"Set {case.name}_jwks_uri to the key set of the provider, or send an opaque token."
+
+
+def _no_endpoint(case: Case) -> str:
+    return (
+        f"Send a JWT (three parts with dots between them), or set {case.name}_introspection_endpoint "
+        "to have opaque tokens introspected."
+    )
+
+
+def _introspection_off(case: Case) -> str:
+    return f"Send a JWT, or set enable_{case.name}_introspection to true."
+
+
+def _inactive(case: Case) -> str:
+    return (
+        f"Get a new token: the provider at {_endpoint(case)} says that this one expired, was revoked, or is "
+        f"none of its own. If it should know it: may the client of {case.name}_introspection_authorization "
+        "ask about it?"
+    )
+
+
+def _introspection_refused(case: Case) -> str:
+    return (
+        f"Check {case.name}_introspection_authorization: {_endpoint(case)} has to take it, and to answer "
+        "with status 200 and JSON."
+    )
+
+
+def _no_jwt_inside(case: Case) -> str:
+    path = ".".join(case.token.introspection_jwt_claim or ())
+    return f"`{path}` of the introspection result has to hold a JWT; else unset {case.refusal.option}."
+
+
+def _expired(case: Case) -> str:
+    if case.refusal.option.endswith("upstream_leeway"):
+        return f"{case.refusal.option} takes more away than is left; raise it, or get a newer token."
+    return f"Get a new token. For clocks that differ set {case.rules.option('leeway')} (in seconds)."
+
+
+def _early(case: Case) -> str:
+    return f"Wait, or set {case.rules.option('leeway')} (in seconds) for clocks that differ."
+
+
+def _bad_claim(case: Case) -> str:
+    return f"The provider has to write it as RFC 7519 says: {case.refusal.detail}."
+
+
+def _no_claim(case: Case) -> str:
+    rules = case.rules
+    if case.refusal.option == rules.option("required_claims"):
+        return f"Have the provider put it into the token, or take it out of {case.refusal.option}."
+    return (
+        f"Have the provider put it into the token, or add its path to {rules.option('optional_claims')}; "
+        f"{case.refusal.option} switches the check off."
+    )
+
+
+def _not_in_list(claim: str, allowed: str) -> Callable[[Case], str]:
+    def suggestion(case: Case) -> str:
+        value, listed = case.claim(claim), getattr(case.rules, allowed) or ()
+        option = case.rules.option(allowed)
+        if value is None:
+            path = case.path(claim)
+            optional = case.rules.option("optional_claims")
+            return f"The token has no `{path}`. Get one that has, or add the path to {optional}."
+        known = _list(map(shown, listed))
+        return f"{shown(value)} is not in {option} ({known}): add it, or get a token for those."
+
+    return suggestion
+
+
+def _scopes(case: Case) -> str:
+    held = case.claim("scopes_claim")
+    needed = " or ".join(map(shown, case.rules.scopes_required or ()))
+    has = "is absent" if held is None else f"is {shown(held)}"
+    return (
+        f"{case.rules.option('scopes_required')} wants {needed}, and `{case.path('scopes_claim')}` {has}: "
+        "get a token with that scope. Case counts."
+    )
+
+
+def _no_consumer(case: Case) -> str:
+    fields = ", ".join(case.rules.consumer_by)
+    value = read_claim(case.trace.claims, case.rules.consumer_claim or ())
+    return (
+        f"Add a consumer whose {fields} is {shown(value)} to `consumers`, "
+        f"or unset {case.refusal.option or 'the consumer claim'}."
+    )
+
+
+def _unusable_consumer(case: Case) -> str:
+    return f"Let {case.refusal.option or 'the consumer claim'} name a claim that holds text or an integer."
+
+
+def _no_signing_key(case: Case) -> str:
+    return (
+        f"{case.name}_keyset has to hold a private key for {case.name}_signing_algorithm "
+        f"({case.token.signing_algorithm}), with that `alg` or none."
+    )
+
+
+def _provider(case: Case) -> str:
+    return (
+        "Can that address be reached from here, does it have a certificate that is trusted, and does it "
+        f"answer within http_timeout ({case.settings.http_timeout:g} ms)?"
+    )
+
+
+def _store(case: Case) -> str:  # noqa: ARG001
+    return "Check keyset_store: it has to answer before anything can be signed."
+
+
+def _internal(case: Case) -> str:  # noqa: ARG001
+    return "This is a mistake of ours: please report it with the traceback in the log."
+
+
+def _offline(case: Case) -> str:  # noqa: ARG001
+    return "Ask again without offline."
+
+
+SUGGESTIONS: Mapping[str, Callable[[Case], str]] = {
+    "token_missing": _missing,
+    "token_malformed": _malformed,
+    "token_too_large": _too_large,
+    "token_repeated": _repeated,
+    "request_header_not_configured": _no_header,
+    "signature_invalid": _bad_signature,
+    "key_unknown": _unknown_key,
+    "algorithm_not_allowed": _algorithm,
+    "typ_not_allowed": _typ,
+    "jwks_uri_missing": _no_jwks,
+    "introspection_endpoint_missing": _no_endpoint,
+    "introspection_disabled": _introspection_off,
+    "token_inactive": _inactive,
+    "introspection_refused": _introspection_refused,
+    "introspection_jwt_missing": _no_jwt_inside,
+    "token_expired": _expired,
+    "token_not_yet_valid": _early,
+    "claim_malformed": _bad_claim,
+    "claim_missing": _no_claim,
+    "issuer_not_allowed": _not_in_list("issuer_claim", "issuers_allowed"),
+    "audience_not_allowed": _not_in_list("audience_claim", "audiences_allowed"),
+    "subject_not_allowed": _not_in_list("subject_claim", "subjects_allowed"),
+    "scopes_insufficient": _scopes,
+    "consumer_not_found": _no_consumer,
+    "consumer_claim_unusable": _unusable_consumer,
+    "signing_key_missing": _no_signing_key,
+    "signing_failed": _no_signing_key,
+    "provider_unavailable": _provider,
+    "service_unavailable": _provider,
+    "store_unavailable": _store,
+    "internal_error": _internal,
+    "undecided": _offline,
+}
+
+
+def _jwks(case: Case) -> str:
+    return f"{case.name}_jwks_uri{case.issuer}"
+
+
+def _endpoint(case: Case) -> str:
+    return f"{case.name}_introspection_endpoint"
+
+
+def _list(items: Any) -> str:
+    listed = list(items)
+    more = f" and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
+    return ", ".join(listed[:MAX_LISTED]) + more
