@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from flask import current_app, request
+from flask import request
 
 from flask_jwt_signer.configuration import SETTINGS
 from flask_jwt_signer.marks import DEFAULT, EXEMPT, policy_of
@@ -95,7 +95,7 @@ class Gate:
         taken = environ.get(TAKEN)
         if taken is None:  # a context that was pushed by hand, as tests do
             taken = self._take_from(environ)
-        name = policy_of(current_app, current)
+        name = policy_of(self._app, current)
         if name == EXEMPT or (self._allow_preflight and _is_preflight(current)):
             if current.endpoint != KEYSETS:  # they are not exempt, they have another rule
                 self._policies[DEFAULT].pipeline.let_through(current.method, current.path)

@@ -45,8 +45,8 @@ def policy_of(app: Flask, request: Request) -> str:
     if endpoint is None:
         return DEFAULT
     policy: str | None = getattr(app.view_functions.get(endpoint), _MARK, None)
-    if policy is not None:
-        return policy
+    if policy is not None or "." not in endpoint:
+        return DEFAULT if policy is None else policy
     marks = (getattr(app.blueprints[name], _MARK, None) for name in request.blueprints)
     return next((one for one in marks if one is not None), DEFAULT)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
+from flask_jwt_signer.signals import token_accepted
 from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.transport import RequestsTransport
@@ -36,6 +37,7 @@ class Policy:
         self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
         self.driver.run(self.assembly.keyring.prepare())
         self.services = services
+        self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
         self._reads = tuple((name, environ_key(name)) for name in self.pipeline.reads)
         self._keys = tuple(key for _, key in self._reads)
         self._written = {name: environ_key(name) for name in self.pipeline.writes}
@@ -49,7 +51,7 @@ class Policy:
         if not pipeline.exempt or path not in pipeline.exempt:
             forward = pipeline.recall(tuple([taken.get(key) for key in self._keys]))
             if forward is not None:
-                if pipeline.observers:
+                if self._told or token_accepted.receivers:
                     pipeline.accepted(environ["REQUEST_METHOD"], path, forward)
                 return forward
         return self.driver.run(pipeline.decide(self._incoming(environ, taken)))
