@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # What some router may read differently: dot segments, empty segments, path parameters, fragments,
-# leftovers of percent-encoding, control characters, and bytes that were no UTF-8 (U+FFFD).
-_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\;#%\ufffd]|//|/\.{1,2}(?:/|\Z)|\A(?!/)")
+# leftovers of percent-encoding, control characters, and bytes that were no UTF-8 (U+FFFD, surrogates).
+_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\;#%\ufffd\ud800-\udfff]|//|/\.{1,2}(?:/|\Z)|\A(?!/)")
 
 
 class ExemptPaths:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode
+from binascii import a2b_base64
 from typing import TYPE_CHECKING, NamedTuple
 
 from jwt_signer_mw.errors import TokenMalformed, TokenRepeated, TokenTooLarge
@@ -21,6 +20,7 @@ SCHEMES = (BEARER, BASIC)
 _SCHEME = re.compile(r"(bearer|basic) (.*)\Z", re.IGNORECASE | re.DOTALL)
 # RFC 9110 section 11.2 token68, which holds every character of a JWS and of RFC 6750's b64token.
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _OVERHEAD = 256  # characters: with twice the limit, room for a scheme, base64 and a password
 
 
@@ -62,17 +62,24 @@ def reader_of(request_header: str) -> Reader:
 
 def _read_bearer(value: str, max_bytes: int) -> str | None:
     scheme, rest = _split(value)
-    return _accept(rest, max_bytes) if scheme == BEARER else None
+    return _accept(rest, max_bytes) if scheme == BEARER else _no_token(rest)
 
 
 def _read_basic(value: str, max_bytes: int) -> str | None:
     scheme, rest = _split(value)
-    return _accept_basic(rest, max_bytes) if scheme == BASIC else None
+    return _accept_basic(rest, max_bytes) if scheme == BASIC else _no_token(rest)
 
 
 def _read_either(value: str, max_bytes: int) -> str | None:
     scheme, rest = _split(value)
     return _accept(rest, max_bytes) if scheme == BEARER else _accept_basic(rest, max_bytes)
+
+
+def _no_token(rest: str) -> str | None:
+    """Credentials of the other scheme are none; several values that a server joined are malformed."""
+    if "," in rest:
+        raise TokenMalformed("more than one value in one header")
+    return None
 
 
 def _read_whole(value: str, max_bytes: int) -> str | None:
@@ -101,9 +108,11 @@ def _accept_basic(value: str, max_bytes: int) -> str:
     """Decision 7: a compact JWS as it is, else the user name of base64-decoded credentials."""
     if len(value) <= max_bytes and _TOKEN.fullmatch(value) and looks_like_jwt(value):
         return value
+    if _BASE64.fullmatch(value) is None:  # Python's own readers take padding that is too long
+        raise TokenMalformed("Basic credentials that can't be decoded")
     try:
-        user, colon, _ = b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):  # UnicodeDecodeError and non-ASCII text are ValueErrors
+        user, colon, _ = a2b_base64(value).decode().partition(":")
+    except ValueError:
         raise TokenMalformed("Basic credentials that can't be decoded") from None
     if not colon:
         raise TokenMalformed("Basic credentials without a colon")

@@ -21,9 +21,9 @@ CONSUMER_HEADERS = (CONSUMER_ID, CONSUMER_USERNAME, CONSUMER_CUSTOM_ID)
 _FOLDS = str.maketrans("_.", "--")
 _FAMILIES = ("x-consumer-", "x-credential-", "x-anonymous-consumer")
 
-MAX_REMEMBERED_NAMES = (
-    1024  # names of client headers known to be harmless; bounded, since clients choose them
-)
+# Names of client headers that are known to be harmless: few and short, since clients choose them.
+MAX_REMEMBERED_NAMES = 1024
+MAX_REMEMBERED_NAME = 64  # characters
 
 
 def fold(name: str) -> str:
