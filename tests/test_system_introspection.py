@@ -25,8 +25,6 @@ from jwt_signer_mw.wsgi import JWTSignerMiddleware as WSGIMiddleware
 from system import ACTIVE, GOOD, INTROSPECTING, MAIN, OPAQUE, STORE, token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conformance.provider import Providers, Site
     from system import Gate, Gates
 
@@ -258,17 +256,16 @@ def test_a_jwt_that_fails_is_not_introspected_instead(gates: Gates, text: object
 @pytest.mark.attack("INT-30")
 def test_garbage_tokens_cost_a_bounded_number_of_exchanges_at_once(providers_gate: CountingProvider) -> None:
     """Many tasks, each with a token of its own: what is under way at one endpoint stays bounded."""
-    middleware = ASGIMiddleware(_forbidden, SETTINGS, transport=None, keyset_store=STORE)
-    statuses = asyncio.run(_storm(middleware, providers_gate, 600))
-    assert set(statuses) <= {401, 503}
-    assert statuses.count(401) > 500
+    middleware = ASGIMiddleware(_forbidden, storm_settings(providers_gate.url), keyset_store=STORE)
+    statuses = asyncio.run(_storm(middleware, providers_gate, 300))
+    assert set(statuses) == {401}
     assert providers_gate.most_at_once <= AT_ONCE
 
 
 @pytest.mark.rule("S26", "S33")
 @pytest.mark.attack("INT-30")
 def test_garbage_from_many_threads_is_bounded_alike(providers_gate: CountingProvider) -> None:
-    middleware = WSGIMiddleware(_forbidden, SETTINGS, keyset_store=STORE)  # type: ignore[arg-type]
+    middleware = WSGIMiddleware(_forbidden, storm_settings(providers_gate.url), keyset_store=STORE)  # type: ignore[arg-type]
 
     def one(number: int) -> str:
         from conformance.wsgi import environ_of
@@ -327,12 +324,16 @@ class CountingProvider:
 SETTINGS: dict[str, object] = {"channel_token_optional": True, "access_token_signing_algorithm": "ES256"}
 
 
+def storm_settings(endpoint: str) -> dict[str, object]:
+    """With time enough for a machine that has other work."""
+    more = {"access_token_introspection_endpoint": endpoint, "access_token_introspection_timeout": 30_000}
+    return {**SETTINGS, **more}
+
+
 @pytest.fixture
-def providers_gate(system_providers: Providers) -> Iterator[CountingProvider]:
+def providers_gate(system_providers: Providers) -> CountingProvider:
     site, places = system_providers.open_site(Provider())
-    SETTINGS["access_token_introspection_endpoint"] = places["$IDP"] + "/introspect"
-    yield CountingProvider(site, places["$IDP"])
-    del SETTINGS["access_token_introspection_endpoint"]
+    return CountingProvider(site, places["$IDP"] + "/introspect")
 
 
 async def _forbidden(*_: object) -> None:
