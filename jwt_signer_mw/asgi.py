@@ -17,7 +17,7 @@ from jwt_signer_mw.explain import Asked
 from jwt_signer_mw.flows.administration import AdminRequest
 from jwt_signer_mw.messages import IDENTITY, Forward, Incoming
 from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
-from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES, fold
+from jwt_signer_mw.request.names import MAX_REMEMBERED_NAME, MAX_REMEMBERED_NAMES, fold
 
 try:
     from jwt_signer_mw.drivers.async_transport import HttpxTransport
@@ -56,7 +56,6 @@ __all__ = [
 
 SETTINGS = "jwt_signer_mw.settings"  # in the scope: by which policy the request was decided
 STATE = "jwt_signer"  # the identity's name in `scope["state"]`, which is Starlette's `request.state`
-MAX_REMEMBERED_NAME = 64  # bytes
 POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1; before the handshake is accepted, servers make 403 of it
 
 # What becomes of a header: its place among those that are read, or one of these.

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 2  # documented: a failed introspection is tried once more
 INACTIVE_TTL = 5.0  # seconds: a provider may issue this very token any moment
 SIGNED_ANSWER = "application/token-introspection+jwt"  # RFC 9701
-SIGNED_ANSWER = "application/token-introspection+jwt"  # RFC 9701
 OK = 200
 SERVER_ERRORS = 500
 
@@ -92,8 +91,6 @@ class Introspector:
         reply = yield from self._exchange(token)
         if reply.status != OK:
             raise IntrospectionRefused(f"status {reply.status}", option=self._option("endpoint"))
-        if reply.headers.get("content-type", "").lower().startswith(SIGNED_ANSWER):
-            raise IntrospectionRefused("a signed answer, which nobody asked for", option=self._option("endpoint"))
         if reply.headers.get("content-type", "").lower().startswith(SIGNED_ANSWER):
             raise IntrospectionRefused("a signed answer, which nobody asked for", option=self._option("endpoint"))
         now = self._now()
