@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
-def seen_by(request: HttpRequest, **more: object) -> JsonResponse:
+def seen_by(request: HttpRequest, user: object = None, **more: object) -> JsonResponse:
     identity: Any = getattr(request, "jwt_signer", None)
     access = None if identity is None else identity.access_token
     scope: Any = getattr(request, "scope", None)
@@ -25,22 +25,23 @@ def seen_by(request: HttpRequest, **more: object) -> JsonResponse:
         else dict(scope["headers"]).get(b"authorization", b"").decode() or None,
         "consumer": request.headers.get("X-Consumer-Username"),
         "claims": None if access is None else access.claims,
-        "user": str(getattr(request, "user", None)),
+        "user": str(user),
     }
     return JsonResponse({**shown, **more})
 
 
 def plain(request: HttpRequest) -> HttpResponse:
-    return seen_by(request)
+    return seen_by(request, getattr(request, "user", None))
 
 
 async def aplain(request: HttpRequest) -> HttpResponse:
-    return seen_by(request)
+    find_user = getattr(request, "auser", None)  # Django's own came with 5.0
+    return seen_by(request, None if find_user is None else await find_user())
 
 
 @jwt_signer_exempt
 def exempt(request: HttpRequest) -> HttpResponse:
-    return seen_by(request)
+    return seen_by(request, getattr(request, "user", None))
 
 
 @jwt_signer_policy("partners")

@@ -10,8 +10,9 @@ from django_jwt_signer.headers import RequestHeaders
 from django_jwt_signer.http import RefusedResponse, SignedRequest
 from django_jwt_signer.marks import DEFAULT, EXEMPT, UNCHECKED
 from django_jwt_signer.signals import atell, tell
-from jwt_signer_mw.errors import InternalError
+from jwt_signer_mw.errors import InternalError, TokenMissing
 from jwt_signer_mw.messages import NOBODY, Forward
+from jwt_signer_mw.request.responses import render
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -43,6 +44,13 @@ class Passage:
     def client_headers(self) -> dict[str, str]:
         """What the client sent and views do not see, by `META` key."""
         return self._headers.taken
+
+    @property
+    def challenge(self) -> str:
+        """For an answer to a request without a token (RFC 6750 section 3)."""
+        host = self.policy.incoming(self.request, {}).host
+        rejection = render(TokenMissing(), self.policy.settings.realm, host)
+        return dict(rejection.headers)["WWW-Authenticate"]
 
     def check(self, policy_name: str) -> RefusedResponse | None:
         """Lets the request on (None) as this policy says, or refuses it."""

@@ -11,7 +11,6 @@ from rest_framework.permissions import BasePermission
 from django_jwt_signer.passage import passage_of
 from django_jwt_signer.users import TokenUser, find_user
 from jwt_signer_mw.errors import Refusal
-from jwt_signer_mw.request.responses import host_name, quoted
 from jwt_signer_mw.tokens.demands import ScopeDemand
 
 if TYPE_CHECKING:
@@ -35,9 +34,7 @@ class JWTSignerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Which makes DRF answer with 401 and not with 403."""
-        realm = passage_of(request).policy.settings.realm
-        shown = host_name(request.META.get("HTTP_HOST", "")) if realm is None else realm
-        return f'Bearer realm="{quoted(shown)}"'
+        return passage_of(request).challenge
 
 
 class HasScopes(BasePermission):
