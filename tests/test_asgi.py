@@ -13,8 +13,8 @@ import pytest
 
 from asgi_client import Application, bearer, builder, call, http_scope
 from conformance.tokens import token
-from jwt_signer_mw.asgi import IDENTITY, MAX_REMEMBERED_NAME, SETTINGS, STATE
-from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
+from jwt_signer_mw.asgi import IDENTITY, SETTINGS, STATE
+from jwt_signer_mw.request.names import MAX_REMEMBERED_NAME, MAX_REMEMBERED_NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,18 +14,18 @@ from asgi_client import Answer as Sent
 from asgi_client import Application, bearer, call, http_scope
 from conformance.case import NOW, Answer, Provider
 from conformance.keys import jwks
-from conformance.provider import Providers
 from conformance.tokens import good, signed, token
 from jwt_signer_mw.asgi import JWTSignerMiddleware
 from jwt_signer_mw.jose import Key
 from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.messages import IDENTITY
+from sites import serving_sites
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from conformance.provider import Site
     from jwt_signer_mw.asgi import Receive, Scope, Send
+    from sites import OpenSite
 
 KEYS = MemoryStore()
 LAG_LIMIT = 0.015  # seconds
@@ -40,18 +40,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-def providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Providers]:
-    with Providers(tmp_path_factory.mktemp("providers")) as opened:
+def open_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSite]:
+    with serving_sites(tmp_path_factory.mktemp("providers")) as opened:
         yield opened
-
-
-@pytest.fixture
-def open_site(providers: Providers) -> Callable[[Provider], tuple[Site, str]]:
-    def open_site(provider: Provider) -> tuple[Site, str]:
-        site, places = providers.open_site(provider)
-        return site, places["$IDP"]
-
-    return open_site
 
 
 def build(application: Any, **settings: object) -> JWTSignerMiddleware:
@@ -112,7 +103,7 @@ async def least_lag(work: Callable[[int], Awaitable[None]]) -> float:
 @both_backends
 @pytest.mark.anyio
 async def test_sixteen_tasks_with_one_new_jwt_cost_one_check_and_one_signature(
-    open_site: Any, monkeypatch: pytest.MonkeyPatch
+    open_site: OpenSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C1"""
     site, idp = open_site(Provider({"/jwks": Answer(jwks("rsa1"), delay=0.05)}))
@@ -126,7 +117,7 @@ async def test_sixteen_tasks_with_one_new_jwt_cost_one_check_and_one_signature(
 @both_backends
 @pytest.mark.anyio
 async def test_a_hundred_tasks_with_one_new_opaque_token_cost_one_introspection(
-    open_site: Any, monkeypatch: pytest.MonkeyPatch
+    open_site: OpenSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C1, CCH-17"""
     active = Answer({"active": True, "sub": "alice"}, delay=0.05)
@@ -139,7 +130,7 @@ async def test_a_hundred_tasks_with_one_new_opaque_token_cost_one_introspection(
 
 
 @pytest.mark.anyio
-async def test_nobody_ever_gets_the_identity_of_somebody_else(open_site: Any) -> None:
+async def test_nobody_ever_gets_the_identity_of_somebody_else(open_site: OpenSite) -> None:
     """CCH-14"""
     _, idp = open_site(Provider({"/jwks": Answer(jwks("rsa1"))}))
     mixed: list[tuple[str, str]] = []
@@ -167,7 +158,7 @@ async def test_nobody_ever_gets_the_identity_of_somebody_else(open_site: Any) ->
 
 
 @pytest.mark.anyio
-async def test_two_hundred_first_requests_wait_for_one_fetch_and_block_nothing(open_site: Any) -> None:
+async def test_two_hundred_first_requests_wait_for_one_fetch_and_block_nothing(open_site: OpenSite) -> None:
     """NET-23: a provider that takes two seconds."""
     values = [token({"jti": f"{number}"}).compact() for number in range(200)]
 
@@ -188,7 +179,7 @@ async def test_two_hundred_first_requests_wait_for_one_fetch_and_block_nothing(o
 
 
 @pytest.mark.anyio
-async def test_a_slow_provider_holds_up_nobody_who_does_not_need_it(open_site: Any) -> None:
+async def test_a_slow_provider_holds_up_nobody_who_does_not_need_it(open_site: OpenSite) -> None:
     """NET-23"""
     _, idp = open_site(Provider(tokens={OPAQUE: Answer({"active": True}, delay=2.0)}))
     middleware = build(
@@ -208,7 +199,7 @@ async def test_a_slow_provider_holds_up_nobody_who_does_not_need_it(open_site: A
 
 @pytest.mark.anyio
 async def test_eight_cold_signatures_do_not_block_the_loop(
-    open_site: Any, monkeypatch: pytest.MonkeyPatch
+    open_site: OpenSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C6"""
     _, idp = open_site(Provider({"/jwks": Answer(jwks("rsa1"))}))
@@ -245,7 +236,7 @@ async def test_eight_cold_signatures_do_not_block_the_loop(
 
 
 @pytest.mark.anyio
-async def test_a_provider_that_hangs_costs_two_time_limits(open_site: Any) -> None:
+async def test_a_provider_that_hangs_costs_two_time_limits(open_site: OpenSite) -> None:
     """NET-26"""
     _, idp = open_site(Provider(tokens={OPAQUE: Answer({"active": True}, delay=3.0)}))
     middleware = build(
@@ -261,7 +252,7 @@ async def test_a_provider_that_hangs_costs_two_time_limits(open_site: Any) -> No
 
 
 @pytest.mark.anyio
-async def test_a_flood_of_unknown_kids_costs_one_fetch_and_holds_up_nobody(open_site: Any) -> None:
+async def test_a_flood_of_unknown_kids_costs_one_fetch_and_holds_up_nobody(open_site: OpenSite) -> None:
     """NET-17, NET-19, C4"""
     site, idp = open_site(Provider({"/jwks": Answer(jwks("rsa1"), delay=0.8)}))
     middleware = build(

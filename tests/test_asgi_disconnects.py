@@ -6,7 +6,7 @@ import asyncio
 import gc
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -14,15 +14,15 @@ import pytest
 from asgi_client import Application, bearer, call, http_scope
 from conformance.case import NOW, Answer, Provider
 from conformance.keys import jwks
-from conformance.provider import Providers
 from conformance.tokens import token
 from jwt_signer_mw.asgi import JWTSignerMiddleware
 from jwt_signer_mw.keysets.memory import MemoryStore
+from sites import serving_sites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from conformance.provider import Site
+    from sites import OpenSite
 
 KEYS = MemoryStore()
 OPAQUE = "an-opaque-token-of-alice-0123456789"
@@ -31,18 +31,9 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the 
 
 
 @pytest.fixture(scope="module")
-def providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Providers]:
-    with Providers(tmp_path_factory.mktemp("providers")) as opened:
+def open_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSite]:
+    with serving_sites(tmp_path_factory.mktemp("providers")) as opened:
         yield opened
-
-
-@pytest.fixture
-def open_site(providers: Providers) -> Callable[[Provider], tuple[Site, str]]:
-    def open_site(provider: Provider) -> tuple[Site, str]:
-        site, places = providers.open_site(provider)
-        return site, places["$IDP"]
-
-    return open_site
 
 
 def build(**settings: object) -> JWTSignerMiddleware:
@@ -56,7 +47,7 @@ def open_sockets() -> int:
 
 
 @needs_proc
-def test_clients_that_disconnect_leave_nothing_behind(open_site: Any) -> None:
+def test_clients_that_disconnect_leave_nothing_behind(open_site: OpenSite) -> None:
     """No task, no flight, no flow, no socket, once all of them are gone."""
     site, idp = open_site(Provider({"/jwks": Answer(jwks("rsa1"), delay=0.6)}))
     middleware = build(access_token_jwks_uri=f"{idp}/jwks")
@@ -105,26 +96,33 @@ def flows_alive() -> list[str]:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
-async def test_who_stays_is_answered_when_the_first_one_leaves(open_site: Any) -> None:
+async def test_who_stays_is_answered_when_the_first_one_leaves(open_site: OpenSite) -> None:
     """NET-22"""
     site, idp = open_site(Provider({"/jwks": Answer(jwks("rsa1"), delay=0.4)}))
     middleware = build(access_token_jwks_uri=f"{idp}/jwks")
     answers = []
 
     async def stay() -> None:
-        await anyio.sleep(0.1)
         answers.append(await call(middleware, http_scope(headers=bearer(token()))))
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(stay)
-        with anyio.move_on_after(0.2):
+    async def lead(scope: anyio.CancelScope) -> None:
+        with scope:
             await call(middleware, http_scope(headers=bearer(token())))
+
+    async with anyio.create_task_group() as group:
+        leaves = anyio.CancelScope()
+        group.start_soon(lead, leaves)
+        while site.counts() != {"/jwks": 1}:  # noqa: ASYNC110  the provider is a thread
+            await anyio.sleep(0.01)
+        group.start_soon(stay)
+        await anyio.wait_all_tasks_blocked()
+        leaves.cancel()
     assert [answer.status for answer in answers] == [200]
     assert site.counts() == {"/jwks": 1}
 
 
 @needs_proc
-def test_one_middleware_survives_loop_after_loop(open_site: Any) -> None:
+def test_one_middleware_survives_loop_after_loop(open_site: OpenSite) -> None:
     """Test clients run every request on a loop of its own; nothing of an old loop is touched."""
     site, idp = open_site(Provider(tokens={f"{OPAQUE}{n}": Answer({"active": True}) for n in range(5)}))
     middleware = build(access_token_introspection_endpoint=f"{idp}/introspect")
