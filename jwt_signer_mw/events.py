@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-from jwt_signer_mw.wire import dump_json
 
 if TYPE_CHECKING:
     from jwt_signer_mw.messages import Identity
@@ -82,5 +81,5 @@ def _fields(event: Decided) -> dict[str, object]:
 
 
 def _line(event: Decided) -> str:
-    """Fields as JSON: one line, whatever a client put into its path."""
-    return dump_json(_fields(event)).decode("ascii", "backslashreplace")
+    """Fields as JSON in visible ASCII: one line, whatever a client put into its path."""
+    return json.dumps(_fields(event), separators=(",", ":")).replace("\x7f", "\\u007f")

@@ -89,10 +89,11 @@ class Introspector:
             if known is not None:
                 return known
         reply = yield from self._exchange(token)
+        option = self._option("endpoint")
         if reply.status != OK:
-            raise IntrospectionRefused(f"status {reply.status}", option=self._option("endpoint"))
+            raise IntrospectionRefused(f"status {reply.status}", option=option)
         if reply.headers.get("content-type", "").lower().startswith(SIGNED_ANSWER):
-            raise IntrospectionRefused("a signed answer, which nobody asked for", option=self._option("endpoint"))
+            raise IntrospectionRefused("a signed answer, which nobody asked for", option=option)
         now = self._now()
         until = _useful_until(reply.body, now, self._ttl)
         if self._caches and until > now:
@@ -127,8 +128,11 @@ class Introspector:
             return None
         if value is None:
             return None
-        until, _, body = value.partition(b" ")
-        return (float(until), body) if float(until) > self._now() else None
+        try:
+            until, body = float(value.partition(b" ")[0]), value.partition(b" ")[2]
+        except ValueError:  # written by somebody else
+            return None
+        return (until, body) if until > self._now() else None
 
     def _remember(self, key: str, body: bytes, until: float, seconds: float) -> Flow[None]:
         value = b"%r %b" % (until, body)
