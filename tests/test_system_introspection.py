@@ -377,8 +377,8 @@ def test_a_revoked_token_passes_no_longer_than_the_caches_say(gates: Gates) -> N
 
 
 @pytest.mark.rule("S27")
-@pytest.mark.attack("CCH-05", "CCH-20")
-@pytest.mark.advisory("GHSA-4mq7-pvjg-xp2r")
+@pytest.mark.attack("CCH-05", "CCH-07", "CCH-20")
+@pytest.mark.advisory("GHSA-4mq7-pvjg-xp2r", "CVE-2021-32701")
 def test_one_cache_for_two_policies_mixes_nothing(gates: Gates) -> None:
     """Another endpoint, other credentials, a shorter list of issuers: each asks or checks for itself."""
     cache = MemoryCache(1000, Clock.of(lambda: NOW))

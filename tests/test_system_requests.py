@@ -84,7 +84,7 @@ VALUES = {
 
 
 @pytest.mark.rule("S1", "S18")
-@pytest.mark.attack("HTP-02", "HTP-04", "HTP-07", "HTP-08", "HTP-10", "HTP-13", "HTP-23")
+@pytest.mark.attack("HTP-25", "HTP-02", "HTP-04", "HTP-07", "HTP-08", "HTP-10", "HTP-13", "HTP-23")
 @pytest.mark.advisory("CVE-2026-26308")
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("optional", [False, True])
