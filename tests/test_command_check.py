@@ -180,3 +180,76 @@ def test_no_secret_is_shown(write: Callable[[str, str], str], capsys: pytest.Cap
     assert "aGVsbG8" not in output
     assert "aGlkZGVu" not in output
     assert "db.example" in output
+
+
+# Files with many policies
+
+MANY = """
+access_token_jwks_uri = "https://idp.example/jwks"
+channel_token_optional = true
+[gateway]
+upstream = "http://127.0.0.1:9000"
+[policies.default]
+[policies.partners]
+access_token_issuers_allowed = ["https://partner.example"]
+[[routes]]
+[[routes]]
+path = "/partners/*"
+hosts = ["api.example"]
+policy = "partners"
+[[routes]]
+path = "/health"
+methods = ["GET"]
+exempt = true
+"""
+
+
+def test_many_policies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(MANY)
+    assert main(["check", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "warning settings.W008 partners.access_token_audiences_allowed" in told
+    assert "/partners/* of api.example: requests meet the policy partners" in told
+    assert "GET /health: requests pass unchecked" in told
+    assert told.count("\nAccess token\n") == 2
+    assert main(["check", "--quiet", str(file)]) == 0
+    assert "Access token" not in capsys.readouterr().out
+
+
+def test_many_policies_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(MANY)
+    assert main(["check", "--json", str(file)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["usable"] is True
+    assert list(told["policies"]) == ["default", "partners"]
+    assert len(told["routes"]) == 3
+
+
+def test_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For CI: no weak setting gets in unnoticed."""
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(JWT))
+    assert main(["check", str(file)]) == 0
+    assert main(["check", "--strict", str(file)]) == 1
+    lists = {f"access_token_{name}_allowed": ["https://a.example"] for name in ("issuers", "audiences")}
+    file.write_text(json.dumps({**JWT, **lists}))
+    assert main(["check", "--strict", str(file)]) == 0
+    assert "no errors, no warnings" in capsys.readouterr().out
+
+
+def test_errors_of_all_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        MANY.replace('policy = "partners"', 'policy = "partner"').replace("[policies.d", "[policies.x")
+    )
+    assert main(["check", str(file)]) == 1
+    told = capsys.readouterr().out
+    assert "error gateway.E001 policies" in told
+    assert "Did you mean partners?" in told
+
+
+def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert "routes" in json.loads(capsys.readouterr().out)["properties"]

@@ -98,7 +98,5 @@ WITHOUT_AN_OPTION = {
     "token_repeated",
     "typ_not_allowed",
     "claim_malformed",
-    "signing_key_missing",
-    "provider_unavailable",
     "consumer_claim_unusable",
 }

@@ -21,6 +21,8 @@ PROGRAM = "jwt-signer"
 COMMANDS = {
     "demo": "show the five scenarios, on servers that are started for it",
     "check": "find all problems of a settings file, or say what will happen to a request",
+    "explain": "say step by step what becomes of one request, and why",
+    "schema": "print the JSON Schema of settings files, for editors",
     "keys": "list, show, rotate or delete our key sets",
 }
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -66,7 +68,7 @@ def _run(arguments: list[str]) -> int:
     for command, summary in COMMANDS.items():
         one = commands.add_parser(command, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if command == name:
-            module = import_module(f"{__name__}.{command}")
+            module = import_module(f"{__name__}.{command.replace('-', '_')}")
             module.add_arguments(one)
             one.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)

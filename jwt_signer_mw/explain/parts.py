@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.flows.examine import Examined
+    from jwt_signer_mw.jose import Key
     from jwt_signer_mw.messages import Consumer
     from jwt_signer_mw.request.extract import Credential
     from jwt_signer_mw.settings import ClaimRules, TokenSettings
@@ -64,6 +65,9 @@ class TracedVerifier(Verifier):
         else:
             try:
                 yield from super().verify(token)
+            except Refusal as refusal:
+                refusal.option = refusal.option or self._option  # a key set that can't be loaded
+                raise
             finally:
                 trace.keys = remote.keys
         trace.add("good", f"{token.alg}, by a key of {where}", option=self._option)
@@ -164,13 +168,20 @@ class TracedResigner(Resigner):
         claims = self._new_claims(examined)
         who = f"by {self._keyset!r} with {self._algorithm}"
         if self._keys.key is not None or not trace.offline:
-            key = self._keys.key or (yield from self._keys.ready())
+            key = self._keys.key or (yield from self._ready())
             who += f", kid {printable(key.kid or key.thumbprint)}"
         changed = sorted(name for name in claims if examined.claims.get(name) != claims[name])
         gone = sorted(examined.claims.keys() - claims.keys())
         told = f"{who}; sets {', '.join(changed)}" + (f"; leaves out {', '.join(gone)}" if gone else "")
         trace.add("good", told, option=f"{self._name}_signing")
         return UNSIGNED
+
+    def _ready(self) -> Flow[Key]:
+        try:
+            return (yield from self._keys.ready())
+        except Refusal as refusal:
+            refusal.option = refusal.option or f"{self._name}_keyset"
+            raise
 
 
 def traced(trace: Trace, checks: tuple[Check, ...], rules: ClaimRules) -> tuple[Check, ...]:

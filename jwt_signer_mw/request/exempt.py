@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\;#%\ufffd\ud800-\udfff]|//|/\.{1,2}(?:/|\Z)|\A(?!/)")
 
 
+def is_ambiguous(path: str) -> bool:
+    """Whether some router behind may read this path in another way."""
+    return _AMBIGUOUS.search(path) is not None
+
+
 class ExemptPaths:
     """Exact paths, and prefixes written `/prefix/*`, compared with the path the application will see."""
 
@@ -27,4 +32,4 @@ class ExemptPaths:
     def __contains__(self, path: str) -> bool:
         if path not in self._exact and not (self._prefixes and path.startswith(self._prefixes)):
             return False
-        return _AMBIGUOUS.search(path) is None
+        return not is_ambiguous(path)

@@ -1,0 +1,1 @@
+"""From a declarative Kong file to ours, and back for one policy."""
