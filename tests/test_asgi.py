@@ -208,3 +208,14 @@ def test_without_the_extra_the_error_names_it() -> None:
     code = "import sys; sys.modules['httpx2'] = None; import jwt_signer_mw.asgi"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "pip install 'jwt-signer-mw[asgi]'" in outcome.stderr
+
+
+def test_the_http_client_is_loaded_before_there_is_a_loop_to_hold_up() -> None:
+    code = """
+import sys
+from jwt_signer_mw.drivers.async_transport import HttpxTransport
+before = "httpcore2" in sys.modules
+HttpxTransport()
+print(before, "httpcore2" in sys.modules)
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "True"]

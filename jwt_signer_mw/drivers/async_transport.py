@@ -41,6 +41,7 @@ class HttpxTransport:
         self._authorities = authorities()
         self._verifying = _trust_once(self._authorities, True)
         self._trusting = _trust_once(self._authorities, False)
+        _new_pool(self._trusting)  # the first one imports for a tenth of a second: not on the event loop
         self._open: RunVar[tuple[AsyncGenerator[_Pools], _Pools] | None] = RunVar(__name__, None)
         self._turns: RunVar[dict[str, CapacityLimiter]] = RunVar(f"{__name__}.turns")
 
@@ -78,7 +79,7 @@ class HttpxTransport:
         context = await to_thread.run_sync(
             trust, self._authorities, exchange.verify, exchange.certificate, abandon_on_cancel=True
         )
-        async with httpx2.AsyncHTTPTransport(verify=context, trust_env=False) as pool:
+        async with _new_pool(context) as pool:
             yield pool
 
     async def _pools(self) -> _Pools:
@@ -91,16 +92,17 @@ class HttpxTransport:
 
     async def _live(self) -> AsyncGenerator[_Pools]:
         """The pools until this is closed, which every event loop does with its generators when it ends."""
-        pools = _Pools(
-            httpx2.AsyncHTTPTransport(verify=self._verifying, trust_env=False, limits=LIMITS),
-            httpx2.AsyncHTTPTransport(verify=self._trusting, trust_env=False, limits=LIMITS),
-        )
+        pools = _Pools(_new_pool(self._verifying), _new_pool(self._trusting))
         try:
             yield pools
         finally:
             self._open.set(None)
             for pool in pools:
                 await pool.aclose()
+
+
+def _new_pool(context: ssl.SSLContext) -> httpx2.AsyncHTTPTransport:
+    return httpx2.AsyncHTTPTransport(verify=context, trust_env=False, limits=LIMITS)
 
 
 async def _converse(pool: httpx2.AsyncHTTPTransport, exchange: Exchange) -> Reply:

@@ -10,7 +10,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from anyio import CancelScope, CapacityLimiter, Event, to_thread
+from anyio import CancelScope, CapacityLimiter, Semaphore, to_thread
 from anyio.lowlevel import RunVar
 
 from jwt_signer_mw.errors import Unavailable
@@ -45,13 +45,17 @@ class ThreadedTransport:
 
 
 class Flight:
-    """A flow under way, in a task of its own: whoever waits may leave, and the last one ends it."""
+    """A flow under way, in a task of its own: whoever waits may leave, and the last one ends it.
+
+    Who waited goes on one by one, each in a turn of the loop: hundreds at once would hold up all others.
+    """
 
     def __init__(self, flights: dict[Hashable, Flight], key: Hashable) -> None:
         self._flights, self._key = flights, key
-        self._landed = Event()
+        self._gate = Semaphore(0)
         self._scope = CancelScope()
         self._waiting = 0
+        self._landed = False
         self._result: Any = None
         self._error: Exception | None = Unavailable("interrupted")
         flights[key] = self
@@ -65,16 +69,18 @@ class Flight:
             self._error = error
         finally:
             self._leave_board()
-            self._landed.set()
+            self._landed = True
+            self._gate.release()
 
     async def wait(self) -> Any:
         """The flow's value or error."""
         self._waiting += 1
         try:
-            await self._landed.wait()
+            await self._gate.acquire()
+            self._gate.release()  # the next one, please
         finally:
             self._waiting -= 1
-            if not self._waiting and not self._landed.is_set():
+            if not self._waiting and not self._landed:
                 self._leave_board()  # who comes now starts anew
                 self._scope.cancel()
         if self._error is not None:
