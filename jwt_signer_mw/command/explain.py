@@ -42,6 +42,15 @@ class WrongUse(Exception):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="settings or gateway file")
+    add_question(parser)
+    parser.epilog = (
+        "Exit status: 0 it passes, 1 it is refused or the settings can't be used, 3 offline nobody can tell. "
+        "No key set store is touched. Others on this machine see arguments: prefer - for tokens."
+    )
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """What is asked; `read_asked` reads it."""
     parser.add_argument("--token", metavar="TOKEN", help="the access token; - reads it from standard input")
     parser.add_argument("--channel-token", metavar="TOKEN", help="the channel token, likewise")
     parser.add_argument(
@@ -54,10 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="TIME", help="judge at this time: seconds, or 2030-01-31T12:00:00Z")
     parser.add_argument("--offline", action="store_true", help="fetch nothing")
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.epilog = (
-        "Exit status: 0 it passes, 1 it is refused or the settings can't be used, 3 offline nobody can tell. "
-        "No key set store is touched. Others on this machine see arguments: prefer - for tokens."
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,18 +72,13 @@ def run(arguments: argparse.Namespace) -> int:
         if policy is not None and policy not in configuration.policies:
             raise WrongUse(f"there is no policy {policy!r}")
         settings = None if policy is None else configuration.policies[policy]
-        asked = _asked(arguments, settings or configuration.policies[DEFAULT])
+        asked = read_asked(arguments, settings or configuration.policies[DEFAULT])
     except WrongUse as problem:
         return complain(problem, status=USAGE)
     if settings is None:
         print(f"{asked.path} is on an exempt route: it passes, and no token is looked at.")
         return STATUSES["exempt"]
-    explanation = explain(settings, asked)
-    if arguments.json:
-        print(json.dumps({"policy": policy, **explanation.as_dict()}, indent=2))
-    else:
-        show(explanation, title=f"{asked.method} {asked.path}, policy {policy}")
-    return STATUSES[explanation.outcome]
+    return tell(explain(settings, asked), asked, policy, as_json=arguments.json)
 
 
 def explain(settings: Settings, asked: Asked) -> Explanation:
@@ -89,6 +89,15 @@ def explain(settings: Settings, asked: Asked) -> Explanation:
         return BlockingDriver(transport).run(assembly.explainer.explain(asked))
     finally:
         transport.close()
+
+
+def tell(explanation: Explanation, asked: Asked, policy: str | None, *, as_json: bool) -> int:
+    """Prints it; returns the exit status."""
+    if as_json:
+        print(json.dumps({"policy": policy, **explanation.as_dict()}, indent=2))
+    else:
+        show(explanation, title=f"{asked.method} {asked.path}, policy {policy}")
+    return STATUSES[explanation.outcome]
 
 
 def _chosen(configuration: Configuration, arguments: argparse.Namespace) -> str | None:
@@ -102,7 +111,8 @@ def _chosen(configuration: Configuration, arguments: argparse.Namespace) -> str 
     return None if route.exempt else route.policy
 
 
-def _asked(arguments: argparse.Namespace, settings: Settings) -> Asked:
+def read_asked(arguments: argparse.Namespace, settings: Settings) -> Asked:
+    """Tokens go into the headers where these settings look for them. Raises `WrongUse`."""
     headers: list[tuple[str, str]] = []
     given = ((settings.access_token, arguments.token), (settings.channel_token, arguments.channel_token))
     for token, text in given:
