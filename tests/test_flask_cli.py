@@ -18,7 +18,7 @@ from flask.cli import FlaskGroup
 from flask_caching import Cache
 from flask_sqlalchemy import SQLAlchemy
 
-from flask_app import ISSUER, SETTINGS, make_app
+from flask_app import ISSUER, SETTINGS, bearer, make_app
 from flask_jwt_signer import JWTSigner
 from flask_jwt_signer.gate import gate_of
 
@@ -93,6 +93,58 @@ class TestCheck:
 
     def test_an_application_without_the_extension(self) -> None:
         assert isinstance(run(lambda: Flask(__name__), "check").exception, RuntimeError)
+
+
+class TestExplain:
+    @pytest.fixture
+    def app(self) -> Flask:
+        app, signer = Flask(__name__), JWTSigner(transport=ISSUER)
+        partners = SETTINGS | {"access_token_request_header": "X-Partner"}
+        app.config["JWT_SIGNER"] = {"default": SETTINGS, "partners": partners}
+        signer.init_app(app)
+        app.add_url_rule("/", "index", lambda: "")
+        app.add_url_rule("/partners", "partners", signer.policy("partners")(lambda: ""))
+        app.add_url_rule("/open", "open", signer.exempt(lambda: ""))
+        return app
+
+    def explain(self, app: Flask, *arguments: str, token: str | None = None) -> Result:
+        command = FlaskGroup(create_app=lambda: app)
+        return CliRunner().invoke(command, ["jwt-signer", "explain", *arguments], input=token)
+
+    def token(self, **claims: Any) -> str:
+        return bearer(**claims)["Authorization"].removeprefix("Bearer ")
+
+    def test_why_it_passes(self, app: Flask) -> None:
+        result = self.explain(app, "--token", "-", token=self.token())
+        assert result.exit_code == 0
+        assert result.output.startswith("GET /, policy default")
+        assert "forwarded" in result.output
+
+    def test_why_it_is_refused(self, app: Flask) -> None:
+        result = self.explain(app, "--path", "/partners", "--token", self.token(exp=1), "--json")
+        told = json.loads(result.output)
+        assert (result.exit_code, told["policy"], told["reason"]) == (1, "partners", "token_expired")
+
+    def test_a_policy_by_name(self, app: Flask) -> None:
+        result = self.explain(app, "--policy", "partners", "--json")
+        assert json.loads(result.output)["policy"] == "partners"
+        assert self.explain(app, "--policy", "nobody").exit_code == 2
+
+    def test_an_exempt_view(self, app: Flask) -> None:
+        result = self.explain(app, "--path", "/open", "--token", self.token())
+        assert result.exit_code == 0
+        assert "the view is exempt" in result.output
+
+    @pytest.mark.parametrize(
+        "arguments", [["--header", "no colon"], ["--at", "soon"], ["--channel-token", "x"]]
+    )
+    def test_wrong_use(self, app: Flask, arguments: list[str]) -> None:
+        assert self.explain(app, *arguments).exit_code == 2
+
+    def test_help(self, app: Flask) -> None:
+        result = self.explain(app, "--help")
+        assert result.exit_code == 0
+        assert "--offline" in result.output
 
 
 class TestKeys:

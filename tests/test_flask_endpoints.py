@@ -12,7 +12,7 @@ from parts import require_module
 
 require_module("flask")
 
-from flask import Flask, request
+from flask import Blueprint, Flask, request
 
 from flask_app import ISSUER, SETTINGS, bearer, make_app
 from flask_jwt_signer import JWTSigner, keyset_rotated
@@ -119,6 +119,56 @@ def test_no_path_no_endpoints() -> None:
 def test_under_a_mount(app: Flask) -> None:
     answer = app.test_client().get("/jwt-signer/jwks/kong", base_url="http://localhost/mounted")
     assert answer.status_code == 200
+
+
+class TestExplain:
+    """`POST /jwt-signer/explain`: the policy is that of the application's own routes."""
+
+    @pytest.fixture
+    def app(self) -> Flask:
+        partners = SETTINGS | {"access_token_audiences_allowed": ["partners"]}
+        app, signer = Flask(__name__), JWTSigner(transport=ISSUER)
+        app.config["JWT_SIGNER"] = {"default": SETTINGS | {"exempt_paths": ["/free"]}, "partners": partners}
+        app.config["JWT_SIGNER_ADMIN_TOKEN"] = "the-admin-token"
+        signer.init_app(app)
+        app.add_url_rule("/", "index", lambda: "", methods=["POST"])
+        app.add_url_rule("/open", "open", signer.exempt(lambda: ""))
+        app.add_url_rule("/typo", "typo", signer.policy("partnrs")(lambda: ""))
+        shop = Blueprint("shop", __name__, url_prefix="/shop")
+        shop.add_url_rule("/<int:number>", "one", lambda number: "")
+        app.register_blueprint(signer.policy("partners")(shop))
+        return app
+
+    def ask(self, app: Flask, **asked: Any) -> Any:
+        return app.test_client().post("/jwt-signer/explain", headers=ADMIN, json=asked)
+
+    @pytest.mark.parametrize(
+        "asked, outcome, reason",
+        [
+            ({"path": "/", "method": "POST"}, "forwarded", "forwarded"),
+            ({"path": "/shop/7"}, "refused", "audience_not_allowed"),
+            ({"path": "/shop/seven"}, "forwarded", "forwarded"),
+            ({"path": "/nowhere", "host": "api.example:8443"}, "forwarded", "forwarded"),
+            ({"path": "/nowhere", "host": "["}, "forwarded", "forwarded"),
+            ({"path": "/free"}, "exempt", "exempt"),
+            ({"path": "/open"}, "exempt", "exempt"),
+            ({"path": "/typo"}, "refused", "internal_error"),
+        ],
+    )
+    def test_by_the_policy_of_the_route(
+        self, app: Flask, asked: dict[str, str], outcome: str, reason: str
+    ) -> None:
+        answer = self.ask(app, headers=bearer(), **asked).get_json()
+        assert (answer["outcome"], answer["reason"]) == (outcome, reason)
+        if "method" not in asked and asked["path"] != "/":
+            headers = bearer() | {"Host": asked.get("host", "localhost")}
+            real = app.test_client().get(
+                asked["path"], headers=headers if asked.get("host") != "[" else bearer()
+            )
+            assert (real.status_code in {401, 403, 500}) == (outcome == "refused")
+
+    def test_needs_the_admin_token(self, app: Flask) -> None:
+        assert app.test_client().post("/jwt-signer/explain", json={}).status_code == 401
 
 
 class TestSeveralPolicies:

@@ -179,6 +179,11 @@ class TestBlueprints:
         app.register_blueprint(shop, name="second", url_prefix="/second")
         assert [app.test_client().get(path).text for path in ("/shop/", "/second/")] == ["nobody", "nobody"]
 
+    def test_a_dot_in_an_endpoint_is_no_blueprint(self, app: Flask) -> None:
+        app.add_url_rule("/", endpoint="api.v1.orders", view_func=copy_of_view())
+        assert is_refused(app.test_client().get("/"))
+        assert app.test_client().get("/", headers=bearer()).text == "Authorization orders"
+
     def test_a_path_that_is_not_there_has_no_blueprint(
         self, app: Flask, signer: JWTSigner, shop: Blueprint
     ) -> None:

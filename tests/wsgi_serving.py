@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +27,7 @@ class Waitress:
 
     def close(self) -> None:
         """Sockets are closed by the thread that waits for them: then its loop ends."""
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
+        with contextlib.suppress(OSError):  # it was awake already, and closed what should wake it
+            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
         self._thread.join(JOIN_SECONDS)
         self._server.task_dispatcher.shutdown()

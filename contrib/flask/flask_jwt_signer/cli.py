@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 import click
 from flask import current_app
 from flask.cli import ScriptInfo, pass_script_info, with_appcontext
 
+from flask_jwt_signer.explaining import Explainer
 from flask_jwt_signer.gate import gate_of
 from flask_jwt_signer.marks import DEFAULT, EXEMPT, marked_policies
 from jwt_signer_mw.command import check as settings_command
+from jwt_signer_mw.command import explain as explain_command
 from jwt_signer_mw.command import keys as keys_command
 from jwt_signer_mw.errors import ConfigurationError, JWTSignerError, Problem
+from jwt_signer_mw.explain import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +47,38 @@ def check(info: ScriptInfo) -> None:
         usable = policy.settings if all(problem.level == "warning" for problem in found) else None
         settings_command.show_text(f"Policy {name}", usable, found)
     raise SystemExit(any(problem.level == "error" for problem in problems))
+
+
+@group.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("question", nargs=-1, type=click.UNPROCESSED)
+@with_appcontext
+def explain(question: tuple[str, ...]) -> None:
+    """Say why a request would pass or not: flask jwt-signer explain --path /orders --token -"""
+    gate = gate_of(current_app)
+    arguments = _question_parser().parse_args(question)
+    try:
+        policy, asked = _judge_and_asked(gate, arguments)
+    except explain_command.WrongUse as wrong:
+        raise click.UsageError(str(wrong)) from None
+    explanation = gate.policies[DEFAULT].driver.run(Explainer(gate).explain_by(policy, asked))
+    raise SystemExit(explain_command.tell(explanation, asked, policy or "none", as_json=arguments.json))
+
+
+def _question_parser() -> ArgumentParser:
+    """The options of `jwt-signer explain`, without a file."""
+    parser = ArgumentParser("flask jwt-signer explain", description="Why a request would pass or not.")
+    explain_command.add_question(parser)
+    return parser
+
+
+def _judge_and_asked(gate: Gate, arguments: Namespace) -> tuple[str, Asked]:
+    """A request that none of the policies judges is read as the default would read it."""
+    bare = Asked((), arguments.method, arguments.path, arguments.host)
+    policy = arguments.policy or Explainer(gate).judge(bare)
+    if arguments.policy not in (None, *gate.policies):
+        raise explain_command.WrongUse(f"there are {', '.join(gate.policies)}")
+    reading = gate.policies.get(policy, gate.policies[DEFAULT])
+    return policy, explain_command.read_asked(arguments, reading.settings)
 
 
 def _misfits(app: Flask, gate: Gate) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, current_app, request
 
+from flask_jwt_signer.explaining import Explainer
 from flask_jwt_signer.gate import NAME, TAKEN
 from flask_jwt_signer.marks import DEFAULT, EXEMPT, mark
 from jwt_signer_mw.flows.administration import Administration
@@ -42,16 +43,18 @@ def serve_keysets(app: Flask, gate: Gate) -> None:
     default = gate.policies[DEFAULT]
     if default.settings.admin_path is None:
         return
-    administration = Administration(AllKeysets(gate), default.settings, default.assembly.clock)
+    administration = Administration(
+        AllKeysets(gate), default.settings, default.assembly.clock, explain=Explainer(gate).explain
+    )
     admin = WSGIAdministration(default.driver, administration)
 
-    def keysets(name: str = "") -> Response:  # noqa: ARG001  the core reads it from the path
+    def keysets(name: str = "") -> Response:  # noqa: ARG001  the core reads the path
         response = current_app.response_class.from_app(admin, request.environ | request.environ[TAKEN])
         gate.tell_rotations()
         return response
 
     blueprint = Blueprint(NAME, __name__, url_prefix=default.settings.admin_path)
-    for rule in ("/jwks", "/jwks/<path:name>"):
+    for rule in ("/explain", "/jwks", "/jwks/<path:name>"):
         blueprint.add_url_rule(
             rule,
             view_func=mark(keysets, EXEMPT),

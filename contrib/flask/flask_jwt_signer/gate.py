@@ -55,7 +55,7 @@ class Gate:
     """The policies of one application, by name, and the doors that they guard."""
 
     def __init__(self, app: Flask, policies: Mapping[str, Policy], *, allow_preflight: bool) -> None:
-        self._app = app
+        self.app = app
         self._application: WSGIApplication = app.wsgi_app
         self._allow_preflight = allow_preflight
         self._rotations: dict[str, float] = {}  # when a set was rotated last, by its id
@@ -75,7 +75,7 @@ class Gate:
         self._note_rotations()
 
     def attach(self) -> None:
-        app = self._app
+        app = self.app
         self.extensions = frozenset(app.extensions)  # that were there before
         app.extensions[NAME] = self
         app.wsgi_app = self.take_headers  # type: ignore[method-assign]
@@ -95,7 +95,7 @@ class Gate:
         taken = environ.get(TAKEN)
         if taken is None:  # a context that was pushed by hand, as tests do
             taken = self._take_from(environ)
-        name = policy_of(self._app, current)
+        name = policy_of(self.app, current.endpoint)
         if name == EXEMPT or (self._allow_preflight and _is_preflight(current)):
             if current.endpoint != KEYSETS:  # they are not exempt, they have another rule
                 self._policies[DEFAULT].pipeline.let_through(current.method, current.path)
@@ -125,7 +125,7 @@ class Gate:
     def tell_rotations(self) -> None:
         """Sends `keyset_rotated` for what was rotated since the last look, here or by another process."""
         for name in self._note_rotations():
-            tell(keyset_rotated, self._app, keyset=name)
+            tell(keyset_rotated, self.app, keyset=name)
 
     def keep_refusal(self, response: Response) -> Response:
         """An error handler may render a refusal as it likes: the status and the challenge stay."""

@@ -14,7 +14,7 @@ from flask import Blueprint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask import Flask, Request
+    from flask import Flask
 
 Markable = TypeVar("Markable", bound="Callable[..., Any] | Blueprint")
 
@@ -36,19 +36,19 @@ def mark(target: Markable, policy: str) -> Markable:
     return target
 
 
-def policy_of(app: Flask, request: Request) -> str:
-    """The policy for this request, `EXEMPT` or a name: its view's, its blueprint's (the innermost first).
+def policy_of(app: Flask, endpoint: str | None) -> str:
+    """The policy for requests to an endpoint, `EXEMPT` or a name: its view's, else its innermost blueprint's.
 
-    Where no view was found, nothing is known about the request but that it has to pass `DEFAULT`.
+    Where no view was found, nothing is known about a request but that it has to pass `DEFAULT`.
     """
-    endpoint = request.endpoint
     if endpoint is None:
         return DEFAULT
     policy: str | None = getattr(app.view_functions.get(endpoint), _MARK, None)
-    if policy is not None or "." not in endpoint:
-        return DEFAULT if policy is None else policy
-    marks = (getattr(app.blueprints[name], _MARK, None) for name in request.blueprints)
-    return next((one for one in marks if one is not None), DEFAULT)
+    blueprint = endpoint
+    while policy is None and "." in blueprint:
+        blueprint = blueprint.rpartition(".")[0]
+        policy = getattr(app.blueprints.get(blueprint), _MARK, None)
+    return DEFAULT if policy is None else policy
 
 
 def marked_policies(app: Flask) -> dict[str, str]:
