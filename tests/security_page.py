@@ -175,9 +175,9 @@ def marked() -> Iterator[tuple[str, str]]:
 
 def _names(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
     for decorator in node.decorator_list:
-        if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute):
-            if decorator.func.attr in MARKS:
-                yield from (ast.literal_eval(argument) for argument in decorator.args)
+        match decorator:
+            case ast.Call(func=ast.Attribute(attr=attr), args=arguments) if attr in MARKS:
+                yield from map(ast.literal_eval, arguments)
 
 
 def proofs() -> dict[str, list[str]]:
@@ -208,7 +208,7 @@ def render() -> str:
     lines += [f"| {section} | {text} | {', '.join(rules.split())} |" for section, text, rules in CHECKLIST]
     lines += ["", "## Published flaws", "", "Flaws of other products, kept out by tests.", ""]
     lines += ["| flaw | tests |", "|---|---|"]
-    for name in sorted(name for name in found if not name.startswith(tuple(_CASES)) and name not in RULES):
+    for name in sorted(name for name in found if not name.startswith(_CASES) and name not in RULES):
         lines.append(f"| {name} | {', '.join(f'`{test}`' for test in found[name])} |")
     return "\n".join(lines) + "\n"
 

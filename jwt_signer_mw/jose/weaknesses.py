@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import a2b_base64
+
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -31,7 +33,8 @@ _SMALL_ORDER = {
     57: frozenset({0, 1, _P448 - 1, _P448, _P448 + 1}),
 }
 
-_TEXT_STARTS = (b"-----BEGIN", b"ssh-", b"ecdsa-sha2-")
+_PEM = b"-----BEGIN "
+_SSH = (b"ssh-", b"ecdsa-sha2-")
 
 
 def _powers(prime: int) -> frozenset[int]:
@@ -58,14 +61,25 @@ def has_small_order(point: bytes) -> bool:
 
 def is_key_text(secret: bytes) -> bool:
     """True when an HMAC secret is really the PEM, JWK, SSH or DER form of a key, which may be public."""
-    return secret.lstrip().startswith(_TEXT_STARTS) or _is_jwk(secret) or _is_der(secret)
+    if _PEM in secret or secret.lstrip().startswith(_SSH):
+        return True
+    return _is_jwk(secret) or _is_der(secret) or _is_der(_decoded(secret))
 
 
 def _is_jwk(secret: bytes) -> bool:
+    """A key, or a set of them."""
     try:
-        return "kty" in parse_object(secret)
+        return not {"kty", "keys"}.isdisjoint(parse_object(secret))
     except Malformed:
         return False
+
+
+def _decoded(secret: bytes) -> bytes:
+    """What the secret is the base64 text of; nothing where it is none."""
+    try:
+        return a2b_base64(secret)
+    except ValueError:
+        return b""
 
 
 def _is_der(secret: bytes) -> bool:
