@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +18,7 @@ from flask import Flask, request
 from flask_caching import Cache
 from flask_login import LoginManager, current_user, login_required  # type: ignore[import-untyped]
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.record_queries import get_recorded_queries
 
 from flask_app import ISSUER, SETTINGS, bearer, is_refused
 from flask_jwt_signer import JWTSigner, current_consumer, current_identity
@@ -27,9 +29,13 @@ from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.keysets.sql import SQLStore
 from jwt_signer_mw.settings import Settings
 from jwt_signer_mw.testing import INTROSPECTION
+from stores import Place, open_place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy import Engine
 
     from jwt_signer_mw.flows.commands import Exchange, Reply
 
@@ -125,6 +131,47 @@ class TestStore:
         JWTSigner(app, transport=ISSUER, **NO_STORE)
         assert isinstance(store_of(app), SQLStore)
         assert is_refused(app.test_client().get("/", headers=bearer()), 503)
+
+
+class TestDatabaseServer:
+    """Flask-SQLAlchemy with PostgreSQL and MariaDB: its way to connect, a pool of our own."""
+
+    @pytest.fixture(params=["postgresql", "mariadb"])
+    def place(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+        with ExitStack() as cleanup:
+            yield open_place(request.param, tmp_path, cleanup)
+
+    def protected(self, place: Place) -> tuple[Flask, SQLAlchemy, Engine]:
+        app = Flask(__name__)
+        app.config.update(SQLALCHEMY_DATABASE_URI=place.url, SQLALCHEMY_RECORD_QUERIES=True)
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
+        database = SQLAlchemy(app)
+        with app.app_context():
+            return app, database, database.engine
+
+    def test_workers_share_keys(self, place: Place) -> None:
+        documents = set()
+        for _ in range(2):
+            app, _, engine = self.protected(place)
+            JWTSigner(app, transport=ISSUER, **NO_STORE)
+            documents.add(app.test_client().get("/jwt-signer/jwks/kong").text)
+            engine.dispose()
+        assert len(documents) == 1
+
+    def test_the_pool_of_the_application_is_left_alone(self, place: Place) -> None:
+        app, _, engine = self.protected(place)
+        with engine.connect():  # the only connection that it may have
+            JWTSigner(app, transport=ISSUER, **NO_STORE)
+            assert app.test_client().get("/", headers=bearer()).status_code == 404
+        engine.dispose()
+
+    def test_recorded_queries_show_no_key(self, place: Place) -> None:
+        app, database, engine = self.protected(place)
+        with app.app_context():
+            JWTSigner(app, transport=ISSUER, **NO_STORE)
+            database.session.execute(database.text("SELECT 1"))
+            assert [query.statement for query in get_recorded_queries()] == ["SELECT 1"]
+        engine.dispose()
 
 
 class TestCache:
