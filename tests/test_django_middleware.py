@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parts import require_module
+from parts import ROOT, require_module
 
 require_module("django")
 
@@ -169,6 +171,17 @@ class TestPolicies:
     def test_exempt_paths(self, get: Callable[..., Any]) -> None:
         assert get("/static/style.css", claims=None).status_code == 404
         assert get("/static/../plain", claims=None).status_code == 401
+
+    def test_the_first_request_of_a_process(self) -> None:
+        """Its URLs, and with them the marks, are loaded by it."""
+        code = (
+            "import django_project; django_project.start()\n"
+            "from django.test import Client\n"
+            "print(Client().get('/exempt').status_code, Client().get('/plain').status_code)"
+        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=ROOT / "tests", capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["200", "401"]
 
 
 class TestScopes:

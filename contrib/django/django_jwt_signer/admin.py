@@ -212,10 +212,10 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
         try:
             done = act(row)
         except (LookupError, StoreError) as problem:
-            messages.error(request, f"{row.name}: {problem.args[0]}")
+            messages.error(request, f"Key set {row.name}: {problem.args[0]}")
             return
         self.log_change(request, row, done)
-        messages.success(request, f"{row.name}: {done}")
+        messages.success(request, f"Key set {row.name}: {done}")
 
     def _row(self, request: HttpRequest, object_id: str) -> Keyset:
         row = self.get_object(request, unquote(object_id))

@@ -5,8 +5,6 @@ Ids are those of the core and of this package, each kind from a number of its ow
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -58,7 +56,7 @@ def check_deployment(**_: Any) -> list[checks.CheckMessage]:
 def examine() -> tuple[dict[str, Configured], list[Problem]]:
     """The policies, none if they can't be used, and all problems."""
     try:
-        with _unlogged():
+        with conf.unlogged():  # the check shows it
             policies = conf.load_policies()
     except ConfigurationError as error:
         return {}, list(error.problems)
@@ -84,21 +82,6 @@ def as_message(problem: Problem) -> checks.CheckMessage:
 def check_id(problem: Problem) -> str:
     room, _, rest = problem.id.partition(".")
     return f"{TAG}.{rest[0]}{FIRST_NUMBERS[room] + int(rest[1:]):03d}"
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """What the check shows need not stand in the log as well."""
-    log = logging.getLogger("jwt_signer_mw.settings")
-    log.addFilter(_refuse_all)
-    try:
-        yield
-    finally:
-        log.removeFilter(_refuse_all)
-
-
-def _refuse_all(_record: logging.LogRecord) -> bool:
-    return False
 
 
 def _find_unknown_policies(policies: dict[str, Configured]) -> Iterator[Problem]:

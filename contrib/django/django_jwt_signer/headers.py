@@ -8,7 +8,7 @@ from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
 from jwt_signer_mw.wsgi import environ_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from django.http import HttpRequest
 
@@ -100,8 +100,3 @@ class RequestHeaders:
         if self._kept is not None:
             written = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
             request.scope = {**request.scope, "headers": [*self._kept, *written]}
-
-
-def client_headers(taken: Mapping[str, str], names: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """By name, for the pairs of name and `META` key that the client sent."""
-    return {name: (taken[key],) for name, key in names if key in taken}

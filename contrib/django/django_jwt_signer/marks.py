@@ -63,18 +63,16 @@ def policy_of(view: object) -> str:
 
 def policy_for(request: HttpRequest) -> str:
     """The policy for a request whose view is not known yet: what its URL leads to, if it leads anywhere."""
-    if not _marked and _urls_are_loaded(request):
+    resolver: Any = get_resolver(getattr(request, "urlconf", None))
+    _load(resolver)
+    if not _marked:
         return DEFAULT
     try:
-        return policy_of(_resolver(request).resolve(request.path_info).func)
+        return policy_of(resolver.resolve(request.path_info).func)
     except Resolver404:
         return DEFAULT
 
 
-def _urls_are_loaded(request: HttpRequest) -> bool:
+def _load(resolver: Any) -> None:
     """Views are marked when their modules are imported, which the URLs do."""
-    return bool(_resolver(request).url_patterns)
-
-
-def _resolver(request: HttpRequest) -> Any:
-    return get_resolver(getattr(request, "urlconf", None))
+    _ = resolver.url_patterns  # a cached property

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 from asgiref.sync import sync_to_async
 
 from django_jwt_signer.connections import none_left_open
-from django_jwt_signer.headers import client_headers
 from django_jwt_signer.signals import hear, token_accepted
 from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.drivers.blocking import BlockingDriver
@@ -45,7 +44,7 @@ class Policy:
         self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
         self.vary = tuple(filter(None, map(_header_name, (settings.access_token, settings.channel_token))))
         self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
-        self._reads = tuple((header, environ_key(header)) for header in self.pipeline.reads)
+        self._keys = tuple(map(environ_key, self.pipeline.reads))
         _outside_of_event_loops(self._prepare)
 
     @cached_property
@@ -60,7 +59,7 @@ class Policy:
         pipeline = self.pipeline
         if pipeline.exempt and request.path_info in pipeline.exempt:
             return None
-        forward = pipeline.recall(tuple([taken.get(key) for _, key in self._reads]))
+        forward = pipeline.recall(tuple(map(taken.get, self._keys)))
         if forward is not None and (self._told or token_accepted.receivers):
             pipeline.accepted(request.method or "", request.path_info, forward)
         return forward
@@ -68,8 +67,7 @@ class Policy:
     def incoming(self, request: HttpRequest, taken: Mapping[str, str]) -> Incoming:
         """The head of a request whose managed headers were taken from it before."""
         host = request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")
-        headers = client_headers(taken, self._reads)
-        return Incoming(request.method or "", request.path_info, host, headers)
+        return Incoming(request.method or "", request.path_info, host, tuple(map(taken.get, self._keys)))
 
     def _prepare(self) -> None:
         with none_left_open():

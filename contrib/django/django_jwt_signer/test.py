@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
+    from django_jwt_signer.conf import Configured
+
     Claims = Mapping[str, Any]
 
 R = TypeVar("R", bound="HttpRequest")
@@ -43,18 +45,17 @@ class trust_issuer(TestContextDecorator):  # noqa: N801  as `override_settings`
         self.issuer = issuer or Issuer()
 
     def enable(self) -> Issuer:
-        trusting = {
-            name: {
-                **self.issuer.trusted_by(configured.settings).flat(),
-                **configured.services,
-                "keyset_store": _keys,
-                "transport": self.issuer,
-            }
-            for name, configured in conf.load_policies().items()
-        }
-        self._settings = override_settings(JWT_SIGNER=trusting)
-        self._settings.enable()
+        with conf.unlogged():
+            policies = conf.load_policies().items()
+            trusting = {name: self._trusting(configured) for name, configured in policies}
+            self._settings = override_settings(JWT_SIGNER=trusting)
+            self._settings.enable()
+            conf.load_policies()
         return self.issuer
+
+    def _trusting(self, configured: Configured) -> dict[str, Any]:
+        options = self.issuer.trusted_by(configured.settings).flat()
+        return {**options, **configured.services, "keyset_store": _keys, "transport": self.issuer}
 
     def disable(self) -> None:
         self._settings.disable()

@@ -1,0 +1,1 @@
+"""A shop whose orders are protected by tokens of an identity provider."""

@@ -1,0 +1,10 @@
+"""For gunicorn."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "django_project.shop_settings"
+application = get_wsgi_application()
