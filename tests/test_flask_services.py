@@ -275,7 +275,7 @@ class TestConsumers:
 
         with app.app_context():
             database.create_all()
-            database.session.add(User(id=42, name="alice"))
+            database.session.execute(database.insert(User).values(id=42, name="alice"))
             database.session.commit()
         app.add_url_rule("/", view_func=lambda: request.headers["X-Consumer-ID"])
         assert app.test_client().get("/", headers=bearer()).text == "42"
