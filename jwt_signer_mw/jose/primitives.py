@@ -6,16 +6,21 @@ take a public key for an HMAC secret. PS* and EdDSA, which it lacks, are registe
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from jose import jwk
 from jose.backends.base import Key as JoseKey
+from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRSAKey
 from jose.exceptions import JWKError
 
 from jwt_signer_mw.wire import encode_base64url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PublicKey: TypeAlias = (
     rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
@@ -38,6 +43,38 @@ _ORDERS = {
     64: 2**252 + 27742317777372353535851937790883648493,
     114: 2**446 - 13818066809895115352007386748515426880336692474882178609894547503885,
 }
+
+
+class _RSAKey(CryptographyRSAKey):
+    """The library's own, but for a hash and a padding that it makes anew for every signature."""
+
+    def __init__(self, key: Any, algorithm: str) -> None:
+        super().__init__(key, algorithm)
+        self._hash = self.hash_alg()
+        self._padding = padding.PKCS1v15()
+
+    def sign(self, msg: bytes) -> bytes:
+        return cast("bytes", self.prepared_key.sign(msg, self._padding, self._hash))
+
+    def verify(self, msg: bytes, sig: bytes) -> bool:
+        try:
+            self.prepared_key.verify(sig, msg, self._padding, self._hash)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class _ECKey(CryptographyECKey):
+    """The library's own, but for what it asks the curve about every signature."""
+
+    def __init__(self, key: Any, algorithm: str) -> None:
+        super().__init__(key, algorithm)
+        self._ecdsa = ec.ECDSA(self.hash_alg())
+        self._size = (key.key_size + 7) // 8
+
+    def sign(self, msg: bytes) -> bytes:
+        r, s = decode_dss_signature(self.prepared_key.sign(msg, self._ecdsa))
+        return r.to_bytes(self._size) + s.to_bytes(self._size)
 
 
 class _PSSKey(JoseKey):
@@ -91,8 +128,17 @@ for _name in ("PS256", "PS384", "PS512"):
 jwk.register_key("EdDSA", _EdwardsKey)
 
 
+# Not registered: other users of the library get the library's own.
+_SWIFT: dict[str, Callable[[Any, str], JoseKey]] = {
+    **dict.fromkeys(("RS256", "RS384", "RS512"), _RSAKey),
+    **dict.fromkeys(("ES256", "ES384", "ES512"), _ECKey),
+}
+
+
 def build_primitive(material: KeyMaterial, alg: str) -> JoseKey:
     """The library's key object for one algorithm; the material is known to fit it."""
     if isinstance(material, bytes):
         return jwk.construct({"kty": "oct", "k": encode_base64url(material)}, alg)
+    if alg in _SWIFT:
+        return _SWIFT[alg](material, alg)
     return jwk.construct(cast("Any", material), alg)
