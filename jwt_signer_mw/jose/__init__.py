@@ -5,7 +5,7 @@ lengths are exact, and python-jose only ever sees prebuilt keys.
 """
 
 from jwt_signer_mw.jose.algorithms import ASYMMETRIC, SIGNING_ALGORITHMS, SYMMETRIC
-from jwt_signer_mw.jose.compact import sign_compact, verify_compact, verify_signature
+from jwt_signer_mw.jose.compact import find_signer, sign_compact, verify_compact, verify_signature
 from jwt_signer_mw.jose.generation import generate_key
 from jwt_signer_mw.jose.key import Key, load_key
 from jwt_signer_mw.jose.keyset import KeySet, load_keyset, load_pem
@@ -16,6 +16,7 @@ __all__ = [
     "SYMMETRIC",
     "Key",
     "KeySet",
+    "find_signer",
     "generate_key",
     "load_key",
     "load_keyset",

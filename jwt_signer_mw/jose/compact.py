@@ -33,16 +33,23 @@ def verify_compact(
 
 def verify_signature(compact: Compact, keyset: KeySet, *, algorithms: Collection[str]) -> Key:
     """The key that made the signature. Raises `AlgorithmNotAllowed`, `KeyUnknown` or `SignatureInvalid`."""
-    alg = compact.alg
-    if alg not in algorithms or alg not in ALGORITHMS:
+    if compact.alg not in algorithms or compact.alg not in ALGORITHMS:
         raise AlgorithmNotAllowed("alg is not in the list")
-    candidates = keyset.candidates(alg, compact.kid)
-    if not candidates:
-        raise KeyUnknown("no key of the set fits kid and alg")
-    for key in candidates:
+    key = find_signer(compact, keyset)
+    if key is not None:
+        return key
+    if keyset.candidates(compact.alg, compact.kid):
+        raise SignatureInvalid("no key of the set made this signature")
+    raise KeyUnknown("no key of the set fits kid and alg")
+
+
+def find_signer(compact: Compact, keyset: KeySet) -> Key | None:
+    """The key of the set that made the signature; None where none of those that fit did."""
+    alg = compact.alg
+    for key in keyset.candidates(alg, compact.kid):
         if key.verify(alg, compact.signing_input, compact.signature):
             return key
-    raise SignatureInvalid("no key of the set made this signature")
+    return None
 
 
 def sign_compact(payload: bytes, key: Key, alg: str, *, typ: str = "JWT") -> str:

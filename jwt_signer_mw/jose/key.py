@@ -58,6 +58,11 @@ class Key:
         """Whether kty, crv, alg, use and key_ops all allow to verify with this algorithm."""
         return alg in self._verifiers
 
+    def signature_size(self, alg: str) -> int:
+        """The exact length of a signature in bytes; 0 for an algorithm that does not fit."""
+        verifier = self._verifiers.get(alg)
+        return 0 if verifier is None else verifier[1]
+
     def can_sign(self, alg: str) -> bool:
         """Whether there is a private half and everything the key declares allows to sign with it."""
         return alg in self._signers

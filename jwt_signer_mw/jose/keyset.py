@@ -57,6 +57,13 @@ class KeySet:
         fitting = tuple(key for key in named if key.fits(alg))
         return tuple(key for key in fitting if key.alg == alg) or fitting
 
+    def may_verify(self, alg: str, kid: str | None, size: int) -> bool:
+        """Whether any of the candidates makes signatures of `size` bytes."""
+        for key in self.candidates(alg, kid):  # noqa: SIM110  every new token passes here, and any() is slow
+            if key.signature_size(alg) == size:
+                return True
+        return False
+
     def signer(self, alg: str) -> Key | None:
         """The first key that declares this algorithm, else the first that can sign with it."""
         able = [key for key in self.keys if key.can_sign(alg)]
