@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.errors import Refusal
 
 RETRY_AFTER = 5  # seconds, where nobody knows better
-REMEMBERED_CHALLENGES = 256  # the host is the client's to choose, so the memory is bounded
+REMEMBERED_ANSWERS = 256  # the host is the client's to choose, so the memory is bounded
 _NOT_QUOTABLE = re.compile(r"[^\x20-\x7e]")
 _ESCAPED = re.compile(r'(["\\])')
 MAX_REALM = 255  # characters: the longest host name
@@ -24,28 +24,25 @@ _MESSAGES = {500: "An unexpected error occurred"}
 
 def render(refusal: Refusal, realm: str | None, host: str) -> Rejection:
     """The rejection for a refusal. `realm` None: the host that the client asked for, without its port."""
-    body = _body(refusal.status)
-    challenge = _challenge(
-        refusal.error, refusal.text, refusal.scope, host_name(host) if realm is None else realm
-    )
-    headers: tuple[tuple[str, str], ...] = (
+    rejection = _render(type(refusal), refusal.scope, host_name(host) if realm is None else realm)  # type: ignore[arg-type]
+    if refusal.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        return rejection
+    wait = RETRY_AFTER if refusal.retry_after is None else refusal.retry_after
+    return rejection._replace(headers=(*rejection.headers, ("Retry-After", str(max(1, math.ceil(wait))))))
+
+
+@lru_cache(maxsize=REMEMBERED_ANSWERS)
+def _render(reason: type[Refusal], scope: str, realm: str) -> Rejection:
+    body = dump_json({"message": _MESSAGES.get(reason.status, HTTPStatus(reason.status).phrase)})
+    headers = (
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-        ("WWW-Authenticate", challenge),
+        ("WWW-Authenticate", _challenge(reason.error, reason.text, scope, realm)),
     )
-    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        wait = RETRY_AFTER if refusal.retry_after is None else refusal.retry_after
-        headers = (*headers, ("Retry-After", str(max(1, math.ceil(wait)))))
-    return Rejection(refusal.status, refusal.code, headers, body)
+    return Rejection(reason.status, reason.code, headers, body)
 
 
-@lru_cache(maxsize=16)
-def _body(status: int) -> bytes:
-    return dump_json({"message": _MESSAGES.get(status, HTTPStatus(status).phrase)})
-
-
-@lru_cache(maxsize=REMEMBERED_CHALLENGES)
 def _challenge(error: str | None, text: str, scope: str, realm: str) -> str:
     """The value of `WWW-Authenticate`; only fixed sentences and configured scopes, never token content."""
     attributes = [("realm", realm)]
