@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.drivers.asynchronous import AsyncTransport
     from jwt_signer_mw.explain import Circumstances, Explanation, Headers
+    from jwt_signer_mw.flows.administration import Administration
     from jwt_signer_mw.settings import Settings
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -85,7 +86,7 @@ class JWTSignerMiddleware:
         self.pipeline = self.assembly.pipeline
         self.driver = AsynchronousDriver(_transport(self.assembly.transport))
         BlockingDriver(RequestsTransport()).run(self.assembly.keyring.prepare())  # asks no provider
-        self.admin = ASGIAdministration(self)
+        self.admin = ASGIAdministration(self.driver, self.assembly.administration)
         self._places = {name: place for place, name in enumerate(self.pipeline.reads)}
         self._nothing: list[str | None] = [None] * len(self._places)
         self._written = {name: name.lower().encode("latin-1") for name in self.pipeline.writes}
@@ -145,15 +146,11 @@ class JWTSignerMiddleware:
     def _incoming(
         self, scope: Scope, kept: list[Pair], values: list[str | None], again: list[Value]
     ) -> Incoming:
-        reads = self.pipeline.reads
-        found: dict[str, tuple[str, ...]] = {
-            name: (value,) for name, value in zip(reads, values, strict=True) if value is not None
-        }
-        for place, value in again:
-            found[reads[place]] += (value,)
         hosts = (value.decode("latin-1") for name, value in kept if name.lower() == b"host")
         server = scope.get("server") or ("",)
-        return Incoming(scope.get("method", "GET"), inner_path(scope), next(hosts, "") or server[0], found)
+        repeated = frozenset(place for place, _ in again)
+        host = next(hosts, "") or server[0]
+        return Incoming(scope.get("method", "GET"), inner_path(scope), host, tuple(values), repeated)
 
     def _rewritten(self, scope: Scope, kept: list[Pair], forward: Forward) -> Scope:
         """A copy (the caller's scope stays as it is) with the client's harmless headers, and ours."""
@@ -192,8 +189,9 @@ class JWTSignerMiddleware:
 class ASGIAdministration:
     """The key set endpoints as an ASGI application: `middleware.admin`."""
 
-    def __init__(self, middleware: JWTSignerMiddleware) -> None:
-        self._middleware = middleware
+    def __init__(self, driver: AsynchronousDriver, administration: Administration) -> None:
+        self._driver = driver
+        self._administration = administration
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -201,8 +199,7 @@ class ASGIAdministration:
         body = await _body(receive) if scope["method"] == "POST" else b""
         if body is None:
             return
-        administration = self._middleware.assembly.administration
-        decided = await self._middleware.driver.run(administration.answer(_admin_request(scope, body)))
+        decided = await self._driver.run(self._administration.answer(_admin_request(scope, body)))
         await answer(scope, send, *decided)
 
 

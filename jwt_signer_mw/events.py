@@ -13,6 +13,8 @@ log = logging.getLogger("jwt_signer_mw")
 decisions = logging.getLogger("jwt_signer_mw.decisions")
 instrumentation = logging.getLogger("jwt_signer_mw.instrumentation")
 
+_LEVELS = {500: logging.ERROR, 503: logging.WARNING}
+
 ACCEPTED = "accepted"
 EXEMPT = "exempt"
 
@@ -50,7 +52,7 @@ def refusal_is_logged(status: int) -> bool:
 
 
 def _level(status: int) -> int:
-    return {500: logging.ERROR, 503: logging.WARNING}.get(status, logging.INFO)
+    return _LEVELS.get(status, logging.INFO)
 
 
 def instrument(event: Decided) -> None:

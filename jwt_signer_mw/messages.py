@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from jwt_signer_mw.wire import decode_base64url, parse_object
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 IDENTITY = "jwt_signer_mw.identity"  # where an environ and a scope hold it
 
@@ -17,14 +14,16 @@ Source: TypeAlias = Literal["jwt", "introspection"]
 class Incoming(NamedTuple):
     """The head of a request, as far as a decision looks at it.
 
-    `path` is decoded, as the application will see it; `host` is the Host header. `headers` holds the
-    headers of `Pipeline.reads`, by folded name, each with all its values.
+    `path` is decoded, as the application will see it; `host` is the Host header. `values` are those of
+    the headers of `Pipeline.reads`, in that order; `repeated` holds the places of headers among them
+    that came more than once.
     """
 
     method: str
     path: str
     host: str
-    headers: Mapping[str, tuple[str, ...]]
+    values: tuple[str | None, ...]
+    repeated: frozenset[int] = frozenset()
 
 
 class Consumer(NamedTuple):

@@ -55,7 +55,12 @@ def decode_base64url(text: str | bytes) -> bytes:
 
 def encode_base64url(data: bytes) -> str:
     """RFC 7515 section 2, without padding."""
-    return b2a_base64(data, newline=False).translate(_FROM_STANDARD, b"=").decode("ascii")
+    return base64url(data).decode("ascii")
+
+
+def base64url(data: bytes) -> bytes:
+    """`encode_base64url` for what stays bytes."""
+    return b2a_base64(data, newline=False).translate(_FROM_STANDARD, b"=")
 
 
 def parse_json(data: bytes) -> object:
@@ -149,4 +154,5 @@ def _decoder(make_object: Any) -> json.JSONDecoder:
 
 _DECODER = _decoder(_object)
 _DOCUMENT_DECODER = _decoder(_object_or_repeated)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+# A value that holds itself ends in a `RecursionError`.
+_ENCODER = json.JSONEncoder(check_circular=False, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -43,6 +43,7 @@ class JWTSignerMiddleware:
         self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
         self.driver.run(self.assembly.keyring.prepare())
         self.admin = WSGIAdministration(self.driver, self.assembly.administration)
+        self._exempt = self.pipeline.exempt or None
         self._keys = tuple(environ_key(name) for name in self.pipeline.reads)
         self._written = {name: environ_key(name) for name in self.pipeline.writes}
         self._always_removed = frozenset((*self._keys, *self._written.values()))
@@ -50,11 +51,14 @@ class JWTSignerMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         pipeline = self.pipeline
-        forward = None
-        if not pipeline.exempt or decoded(environ.get("PATH_INFO", "")) not in pipeline.exempt:
-            forward = pipeline.recall(tuple([environ.get(key) for key in self._keys]))
+        values = tuple(map(environ.get, self._keys))
+        forward = name = None
+        if self._exempt is None or decoded(environ.get("PATH_INFO", "")) not in self._exempt:
+            name = pipeline.name(values)
+            if name is not None:
+                forward = pipeline.find(name, values)
         if forward is None:
-            decision = self.driver.run(pipeline.decide(self._incoming(environ)))
+            decision = self.driver.run(pipeline.decide(self._incoming(environ, values), name))
             if not isinstance(decision, Forward):
                 start_response(status_line(decision.status), list(decision.headers))
                 return [b"" if environ["REQUEST_METHOD"] == "HEAD" else decision.body]
@@ -73,18 +77,29 @@ class JWTSignerMiddleware:
         if close is not None:
             close()
 
-    def _incoming(self, environ: WSGIEnvironment) -> Incoming:
-        pairs = zip(self.pipeline.reads, self._keys, strict=True)
+    def _incoming(self, environ: WSGIEnvironment, values: tuple[str | None, ...]) -> Incoming:
         return Incoming(
             environ["REQUEST_METHOD"],
             decoded(environ.get("PATH_INFO", "")),
             environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
-            {name: (environ[key],) for name, key in pairs if key in environ},
+            values,
         )
 
     def _rewritten(self, environ: WSGIEnvironment, forward: Forward) -> WSGIEnvironment:
         """A copy (the caller's environ stays as it is) without the client's managed headers, with ours."""
         environ = environ.copy()
+        for key in self._keys:
+            environ.pop(key, None)
+        if not environ.keys() <= self._harmless:
+            self._remove_managed(environ)
+        written, values = self._written, forward.values
+        for place, name in enumerate(forward.names):
+            environ[written[name]] = values[place]
+        environ[IDENTITY] = forward.identity
+        return environ
+
+    def _remove_managed(self, environ: WSGIEnvironment) -> None:
+        """Looks at the names that are not known to be harmless, and remembers those that are."""
         harmless = self._harmless
         for key in environ.keys() - harmless:
             if key in self._always_removed or (key[:5] == "HTTP_" and key[5:] in self.pipeline.managed):
@@ -93,11 +108,6 @@ class JWTSignerMiddleware:
                 if len(harmless) >= MAX_REMEMBERED_NAMES:  # made up by clients, most of them
                     harmless.clear()
                 harmless.add(key)
-        written = self._written
-        for name, value in zip(forward.names, forward.values, strict=True):
-            environ[written[name]] = value
-        environ[IDENTITY] = forward.identity
-        return environ
 
 
 class WSGIAdministration:

@@ -12,7 +12,7 @@ import pytest
 from jwt_signer_mw.caches import SharedCache, open_cache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.errors import ConfigurationError, StoreError
-from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, key_of
+from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, name_of
 from stepping import FrozenClock
 
 REDIS = os.environ.get("JWT_SIGNER_TEST_REDIS", "redis://127.0.0.1:6379/9")
@@ -75,20 +75,28 @@ def test_the_one_in_memory_is_bounded_and_forgets_the_least_used() -> None:
 VERDICT = Verdict(1_800_000_100.0, 0.0, ("Authorization",), ("Bearer x",), (None, None), None)
 
 
+def put(verdicts: VerdictCache, name: bytes) -> None:
+    verdicts.put(name, VERDICT._replace(fresh=verdicts.deadline()))
+
+
+def get(verdicts: VerdictCache, name: bytes) -> Verdict | None:
+    return verdicts.get(name, verdicts._ticks())
+
+
 def test_a_verdict_ends_with_its_tokens_and_with_its_ttl() -> None:
     """CCH-02, C5"""
     clock = FrozenClock()
     verdicts = VerdictCache(10, 60, Clock.of(clock))
-    verdicts.put(b"k", VERDICT)
+    put(verdicts, b"k")
     clock.now += 59.9
-    assert verdicts.get(b"k") is not None
+    assert get(verdicts, b"k") is not None
     clock.now += 0.1
-    assert verdicts.get(b"k") is None
-    verdicts.put(b"k", VERDICT)
+    assert get(verdicts, b"k") is None
+    put(verdicts, b"k")
     clock.now = 1_800_000_099.9
-    assert verdicts.get(b"k") is not None
+    assert get(verdicts, b"k") is not None
     clock.now = 1_800_000_100.0
-    assert verdicts.get(b"k") is None
+    assert get(verdicts, b"k") is None
     assert len(verdicts) == 0
 
 
@@ -96,10 +104,10 @@ def test_a_wall_clock_that_is_set_back_prolongs_nothing() -> None:
     """CCH-19"""
     wall, ticks = FrozenClock(), FrozenClock(5.0)
     verdicts = VerdictCache(10, 60, Clock(wall, ticks))
-    verdicts.put(b"k", VERDICT)
+    put(verdicts, b"k")
     wall.now -= 3600
     ticks.now += 60
-    assert verdicts.get(b"k") is None
+    assert get(verdicts, b"k") is None
 
 
 def test_the_bound_holds_under_threads() -> None:
@@ -109,8 +117,8 @@ def test_the_bound_holds_under_threads() -> None:
     def fill(seed: int) -> None:
         for i in range(2000):
             key = b"%d-%d" % (seed, i % 200)
-            if verdicts.get(key) is None:
-                verdicts.put(key, VERDICT)
+            if get(verdicts, key) is None:
+                put(verdicts, key)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(fill, range(8)))
@@ -119,11 +127,11 @@ def test_the_bound_holds_under_threads() -> None:
 
 def test_the_least_recently_used_leaves_first() -> None:
     verdicts = VerdictCache(2, 60, Clock.of(FrozenClock()))
-    verdicts.put(b"a", VERDICT)
-    verdicts.put(b"b", VERDICT)
-    verdicts.get(b"a")
-    verdicts.put(b"c", VERDICT)
-    assert [verdicts.get(key) is not None for key in (b"a", b"b", b"c")] == [True, False, True]
+    put(verdicts, b"a")
+    put(verdicts, b"b")
+    get(verdicts, b"a")
+    put(verdicts, b"c")
+    assert [get(verdicts, key) is not None for key in (b"a", b"b", b"c")] == [True, False, True]
 
 
 @pytest.mark.parametrize("size, ttl", [(0, 60), (10, 0)])
@@ -133,7 +141,7 @@ def test_it_can_be_switched_off(size: int, ttl: float) -> None:
 
 def test_no_two_requests_share_a_key() -> None:
     seen = {
-        key_of(values)
+        name_of(values, 100)
         for values in [
             ("a",),
             ("b",),
@@ -147,4 +155,5 @@ def test_no_two_requests_share_a_key() -> None:
         ]
     }
     assert len(seen) == 9
-    assert key_of(("\ud800",)) is None
+    assert name_of(("\ud800",), 100) is None
+    assert name_of(("aaa",), 2) is name_of(("a", "aaa"), 2) is None

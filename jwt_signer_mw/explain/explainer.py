@@ -17,7 +17,8 @@ from jwt_signer_mw.explain.parts import (
 )
 from jwt_signer_mw.explain.suggestions import suggest
 from jwt_signer_mw.explain.trace import Trace, Undecided
-from jwt_signer_mw.flows.pipeline import Lane, Pipeline, lane_of
+from jwt_signer_mw.flows.lanes import Lane, lane_of
+from jwt_signer_mw.flows.pipeline import Pipeline
 from jwt_signer_mw.messages import Forward, Incoming, Rejection
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.request.responses import render
@@ -96,7 +97,7 @@ class Explainer:
         """Never raises. Whatever a request like this would fetch is fetched, unless `asked.offline`."""
         trace = Trace(time.perf_counter, offline=asked.offline)
         pipeline = self._pipeline(asked, trace)
-        incoming = Incoming(asked.method, asked.path, asked.host, _read_headers(asked, pipeline.reads))
+        incoming = _incoming(asked, pipeline.reads)
         removed = tuple(name for name, _ in asked.headers if name in pipeline.managed)
         decision = yield from trace.watch(pipeline.decide(incoming))
         return _explanation(decision, trace, self._settings, removed, exempt=asked.path in pipeline.exempt)
@@ -112,12 +113,11 @@ class Explainer:
         return ExplainingPipeline(trace, settings, self._keyring, self._cache, self._consumers, clock)
 
 
-def _read_headers(asked: Asked, reads: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for name, value in asked.headers:
-        if fold(name) in reads:
-            found[fold(name)] = (*found.get(fold(name), ()), value)
-    return found
+def _incoming(asked: Asked, reads: tuple[str, ...]) -> Incoming:
+    names = [fold(name) for name, _ in asked.headers]
+    values = tuple(asked.headers[names.index(header)][1] if header in names else None for header in reads)
+    repeated = frozenset(place for place, header in enumerate(reads) if names.count(header) > 1)
+    return Incoming(asked.method, asked.path, asked.host, values, repeated)
 
 
 def _explanation(

@@ -15,8 +15,9 @@ from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspected, Introspector
 from jwt_signer_mw.flows.resign import Resigner
 from jwt_signer_mw.flows.verify import Verifier, is_signed_by, printable
+from jwt_signer_mw.request.extract import Credential
 from jwt_signer_mw.tokens.claims import read_claim
-from jwt_signer_mw.tokens.compact import read_compact
+from jwt_signer_mw.tokens.compact import read_compact, split_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.flows.examine import Examined
     from jwt_signer_mw.jose import Key
-    from jwt_signer_mw.messages import Consumer
-    from jwt_signer_mw.request.extract import Credential
+    from jwt_signer_mw.messages import Consumer, Incoming
     from jwt_signer_mw.settings import ClaimRules, TokenSettings
     from jwt_signer_mw.tokens.checks import Check
-    from jwt_signer_mw.tokens.compact import Compact
+    from jwt_signer_mw.tokens.compact import Compact, Token
 
 UNSIGNED = "(a new token)"  # in place of one that is not made
 _CLAIMS = {
@@ -117,11 +117,11 @@ class TracedExaminer(Examiner):
         self._checks_without_expiry = traced(trace, self._checks_without_expiry, token.claims)
         self._introspection_checks = traced(trace, self._introspection_checks, token.introspection)
 
-    def read(self, headers: Mapping[str, tuple[str, ...]]) -> Credential | None:
+    def read(self, incoming: Incoming, place: int) -> Credential | None:
         trace = self._trace
         trace.stage, trace.token = "found", self._token.name
         try:
-            credential = super().read(headers)
+            credential = super().read(incoming, place)
         except Refusal as refusal:
             trace.arose(refusal)
             raise
@@ -136,15 +136,20 @@ class TracedExaminer(Examiner):
             trace.add("note", text, option=f"{self._token.name}_optional")
         return credential
 
-    def examine(self, credential: Credential, consumer: Consumer | None) -> Flow[Examined]:
-        trace = self._trace
+    def classify(self, credential: Credential) -> Token:
+        """Left to `examine`, so that what is told stands in the order of the two tokens."""
+        return credential.token
+
+    def examine(self, token: Token, consumer: Consumer | None) -> Flow[Examined]:
+        trace, text = self._trace, str(token)
         trace.stage, trace.token = "classified", self._token.name
         trace.compact, trace.claims = None, {}
         with suppress(Refusal):  # which comes up again, in its place
-            self._classify(read_compact(credential.token))
-        return (yield from super().examine(credential, consumer))
+            self._tell_kind(read_compact(text))
+        classified = super().classify(Credential(text, split_segments(text)))
+        return (yield from super().examine(classified, consumer))
 
-    def _classify(self, token: Compact | None) -> None:
+    def _tell_kind(self, token: Compact | None) -> None:
         trace = self._trace
         trace.compact = token
         trace.add("good", "an opaque token" if token is None else f"a JWT: {_header(token)}")

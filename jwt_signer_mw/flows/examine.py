@@ -11,39 +11,38 @@ from jwt_signer_mw.errors import (
     RequestHeaderNotConfigured,
     TokenMalformed,
     TokenMissing,
+    TokenRepeated,
 )
 from jwt_signer_mw.flows.consumers import map_consumer
 from jwt_signer_mw.request.extract import reader_of
 from jwt_signer_mw.tokens.checks import compile_checks, run_checks, valid_until
 from jwt_signer_mw.tokens.claims import read_claim
-from jwt_signer_mw.tokens.compact import read_compact
+from jwt_signer_mw.tokens.compact import Encoded, read_compact, read_segments
 from jwt_signer_mw.wire import Malformed, parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.flows.introspect import Introspector
     from jwt_signer_mw.flows.verify import Verifier
-    from jwt_signer_mw.messages import Consumer, Source
+    from jwt_signer_mw.messages import Consumer, Incoming, Source
     from jwt_signer_mw.request.extract import Credential
     from jwt_signer_mw.settings import TokenSettings
     from jwt_signer_mw.tokens.claims import Claims, Path
-    from jwt_signer_mw.tokens.compact import Compact
+    from jwt_signer_mw.tokens.compact import Compact, Token
 
 
 class Examined(NamedTuple):
     """A token that passed. `until`: seconds since the epoch at which it has to be examined again."""
 
     source: Source
+    token: str
     claims: Claims
     payload: bytes
     expiry_claim: Path
-    until: float
+    until: float  # -inf: it is examined each time
     consumer: Consumer | None
-    remember: bool
 
 
 class Examiner:
@@ -59,6 +58,8 @@ class Examiner:
         max_token_bytes: int,
     ) -> None:
         self._token = token
+        self._rules = token.claims
+        self._verifies = token.verify_signature
         self._verifier = verifier
         self._introspector = introspector
         self._consumers = consumers
@@ -69,40 +70,50 @@ class Examiner:
         self._checks_without_expiry = compile_checks(token.claims, expiry_may_be_absent=True)
         self._introspection_checks = compile_checks(token.introspection, expiry_may_be_absent=True)
 
-    def read(self, headers: Mapping[str, tuple[str, ...]]) -> Credential | None:
-        """The token in the request; None when it may be absent and is. Raises a refusal."""
-        token, reader = self._token, self.reader
-        option = f"{token.name}_request_header"
+    def read(self, incoming: Incoming, place: int) -> Credential | None:
+        """What the header at `place` carries; None when it may be absent and is. Raises a refusal."""
+        reader = self.reader
         if reader is None:
-            if token.optional:
+            if self._token.optional:
                 return None
-            raise RequestHeaderNotConfigured(f"no header to read the {token.name} from", option=option)
-        credential = reader.credential(headers.get(reader.header, ()), self._max_token_bytes)
-        if credential is None and not token.optional:
-            raise TokenMissing(f"no {token.name} in the header {reader.header}", option=option)
+            raise RequestHeaderNotConfigured("no header to read the token from", option=self._header_option)
+        if place in incoming.repeated:
+            raise TokenRepeated(f"several headers named {reader.header}")
+        value = incoming.values[place]
+        credential = None if value is None else reader.credential(value, self._max_token_bytes)
+        if credential is None and not self._token.optional:
+            raise TokenMissing(f"no token in the header {reader.header}", option=self._header_option)
         return credential
 
-    def examine(self, credential: Credential, consumer: Consumer | None) -> Flow[Examined]:
-        """Raises the refusal of the first step that fails. `consumer` is who is mapped already."""
+    def classify(self, credential: Credential) -> Token:
+        """Which kind of token it is. Raises a refusal for what is none."""
+        if credential.segments is None:
+            return credential.token
         try:
-            token = read_compact(credential.token)
+            encoded = read_segments(credential.token, credential.segments)
         except AlgorithmNotAllowed as refusal:  # a token without a signature, which only these keys accept
             refusal.option = f"{self._token.name}_jwks_uri"
             raise
-        if token is None:
-            return (yield from self._examine_opaque(credential.token, consumer))
-        return (yield from self._examine_jwt(token, consumer))
+        if encoded is None:
+            return credential.token
+        return encoded
 
-    def _examine_jwt(self, token: Compact, consumer: Consumer | None) -> Flow[Examined]:
-        rules = self._token.claims
-        if self._token.verify_signature:
+    def examine(self, token: Token, consumer: Consumer | None) -> Flow[Examined]:
+        """Raises the refusal of the first step that fails. `consumer` is who is mapped already."""
+        if isinstance(token, Encoded):
+            return self._examine_jwt(token, consumer)
+        return self._examine_opaque(token, consumer)
+
+    def _examine_jwt(self, encoded: Encoded, consumer: Consumer | None) -> Flow[Examined]:
+        rules, token = self._rules, encoded.decode()
+        if self._verifies:
             yield from self._verifier.verify(token)
         claims = _parse(token)
         run_checks(self._checks, claims, self._now())
-        if consumer is None:
+        if consumer is None and rules.consumer_claim:
             consumer = yield from map_consumer(self._consumers, rules, claims)
         until = valid_until(rules, claims)
-        return Examined("jwt", claims, token.payload, rules.expiry_claim, until, consumer, True)
+        return Examined("jwt", encoded.text, claims, token.payload, rules.expiry_claim, until, consumer)
 
     def _examine_opaque(self, text: str, consumer: Consumer | None) -> Flow[Examined]:
         token = self._token
@@ -125,8 +136,9 @@ class Examiner:
             consumer = yield from map_consumer(self._consumers, token.introspection, answer.claims)
         if consumer is None:
             consumer = yield from map_consumer(self._consumers, token.claims, claims)
-        remember = token.cache_introspection and until < math.inf
-        return Examined("introspection", claims, payload, expiry_claim, until, consumer, remember)
+        if not token.cache_introspection:
+            until = -math.inf
+        return Examined("introspection", text, claims, payload, expiry_claim, until, consumer)
 
     def _embedded(self, claims: Claims, path: Path) -> Compact:
         text = read_claim(claims, path)
@@ -139,6 +151,10 @@ class Examiner:
         if token is None:
             raise IntrospectionJwtMissing("no JWT in the introspection result", option=option)
         return token
+
+    @property
+    def _header_option(self) -> str:
+        return f"{self._token.name}_request_header"
 
 
 def _parse(token: Compact) -> Claims:

@@ -7,47 +7,37 @@ everything that is written replaces every spelling the client sent. Nothing here
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from math import inf
+from typing import TYPE_CHECKING, TypeAlias
 
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
 from jwt_signer_mw.events import ACCEPTED, EXEMPT, Decided, instrument, log, log_refusal, refusal_is_logged
-from jwt_signer_mw.flows.commands import Flow, once
-from jwt_signer_mw.flows.examine import Examiner
-from jwt_signer_mw.flows.introspect import Introspector
-from jwt_signer_mw.flows.resign import Resigner
-from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, key_of
-from jwt_signer_mw.flows.verify import Verifier
-from jwt_signer_mw.messages import Decision, Forward, Identity, Incoming, Outcome, Rejection
+from jwt_signer_mw.flows.commands import Once
+from jwt_signer_mw.flows.lanes import lane_of, outputs
+from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, name_of
+from jwt_signer_mw.messages import Forward, Identity, Outcome
 from jwt_signer_mw.request.exempt import ExemptPaths
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
 from jwt_signer_mw.request.responses import render
-from jwt_signer_mw.request.rewrite import Output, consumer_headers
+from jwt_signer_mw.request.rewrite import consumer_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.events import Observer
+    from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.flows.examine import Examined
     from jwt_signer_mw.flows.keys import Keyring
-    from jwt_signer_mw.messages import Consumer
-    from jwt_signer_mw.request.extract import Credential
-    from jwt_signer_mw.settings import Settings, TokenSettings
+    from jwt_signer_mw.flows.lanes import OpenLane
+    from jwt_signer_mw.messages import Consumer, Decision, Incoming, Rejection
+    from jwt_signer_mw.settings import Settings
+    from jwt_signer_mw.tokens.compact import Token
 
-
-class Lane(NamedTuple):
-    """What happens to one of the two tokens."""
-
-    header: str  # that carries it, folded; empty: switched off
-    examiner: Examiner
-    resigner: Resigner | None  # None: nothing is signed
-    upstream: Output | None
-    original: Output | None
-
-
-OpenLane: TypeAlias = "Callable[[TokenSettings, Settings, Keyring, SharedCache, Consumers, Clock], Lane]"
+Values: TypeAlias = "tuple[str | None, ...]"  # of the headers that are read, as the client sent them
+Tokens: TypeAlias = "tuple[Token | Refusal | None, ...]"
 
 
 class Pipeline:
@@ -62,48 +52,64 @@ class Pipeline:
         clock: Clock,
         observers: Sequence[Observer] = (),
         *,
-        open_lane: OpenLane | None = None,
+        open_lane: OpenLane = lane_of,
     ) -> None:
         """`open_lane` puts other parts in the place of `lane_of`'s: see `jwt_signer_mw.explain`."""
         tokens = (settings.access_token, settings.channel_token)
+        lanes = [open_lane(token, settings, keyring, cache, consumers, clock) for token in tokens]
         self.settings = settings
         self.keyring = keyring
         self.verdicts = VerdictCache(settings.verdict_cache_size, settings.verdict_cache_ttl, clock)
         self.exempt = ExemptPaths(settings.exempt_paths or ())
         self.observers = (*observers, *((instrument,) if settings.enable_instrumentation else ()))
+        self.reads = tuple(dict.fromkeys(lane.header for lane in lanes if lane.header))
+        self.longest = settings.max_token_bytes * 2  # characters of a header value worth a look-up
+        written = [output.name for token in tokens for output in outputs(token)]
+        self.managed = ManagedNames((*self.reads, *written))
+        self.writes = (*written, *CONSUMER_HEADERS)
+        places = {header: place for place, header in enumerate(self.reads)}
+        self._lanes = tuple(lane._replace(place=places.get(lane.header, -1)) for lane in lanes)
         self._ticks = clock.ticks
         self._now = clock.now
         self._epoch = keyring.epoch
-        self._shared: dict[tuple[Outcome | None, ...], tuple[Outcome | None, ...]] = {}
-        opened = open_lane or lane_of
-        self._lanes = tuple(opened(token, settings, keyring, cache, consumers, clock) for token in tokens)
-        self.reads = tuple(dict.fromkeys(lane.header for lane in self._lanes if lane.header))
-        self.longest = settings.max_token_bytes * 2  # characters of a header value worth a look-up
-        outputs = [output for token in tokens for output in _outputs(token)]
-        self.managed = ManagedNames((*self.reads, *(output.name for output in outputs)))
-        self.writes = (*(output.name for output in outputs), *CONSUMER_HEADERS)
 
-    def recall(self, values: tuple[str | None, ...]) -> Forward | None:
-        """The fast road: what these header values (in the order of `reads`) got before, if it still holds."""
-        keyring = self.keyring
-        if keyring.epoch != self._epoch or self._ticks() >= keyring.due:
+    def name(self, values: Values) -> bytes | None:
+        """What these header values (in the order of `reads`) are remembered by; None: they are not."""
+        return name_of(values, self.longest) if self.verdicts.enabled else None
+
+    def find(self, name: bytes, values: Values) -> Forward | None:
+        """The fast road: what the values of this name got before, if it still holds."""
+        keyring, ticks = self.keyring, self._ticks()
+        if keyring.epoch != self._epoch or ticks >= keyring.due:
             return None
-        for value in values:
-            if value is not None and len(value) > self.longest:
-                return None
-        key = key_of(values)
-        verdict = self.verdicts.get(key) if key is not None else None
-        return None if verdict is None else forward_of(verdict, values)
+        verdict = self.verdicts.get(name, ticks)
+        return None if verdict is None else _forward(verdict, values)
 
-    def decide(self, incoming: Incoming) -> Flow[Decision]:
-        """The whole way. Never raises: whatever goes wrong is a rejection."""
+    def recall(self, values: Values) -> Forward | None:
+        """`name` and `find` in one."""
+        name = self.name(values)
+        return None if name is None else self.find(name, values)
+
+    def decide(self, incoming: Incoming, name: bytes | None = None) -> Flow[Decision]:
+        """The whole way. Never raises: whatever goes wrong is a rejection. `name`: that of the values, where
+        the caller knows it."""
         if self.exempt and incoming.path in self.exempt:
             self.let_through(incoming.method, incoming.path)
             return Forward()
         refusal: Refusal
         try:
-            verdict, values, remembered = yield from self._decide(incoming)
-            forward = forward_of(verdict, values)
+            keyring = self.keyring
+            if self._ticks() >= keyring.due:
+                yield from keyring.maintain()
+            if keyring.epoch != self._epoch:
+                self._epoch = keyring.epoch
+                self.verdicts.clear()
+            tokens = self._read(incoming)
+            if name is None and not incoming.repeated:
+                name = self.name(incoming.values)
+            judge = partial(self._judge, tokens, incoming.values, name)
+            verdict = (yield from judge()) if name is None else (yield Once((id(self), name), judge))
+            forward = _forward(verdict, incoming.values)
         except Refusal as problem:
             refusal = problem
         except Unavailable as problem:
@@ -113,7 +119,7 @@ class Pipeline:
             refusal = InternalError(type(problem).__name__)
         else:
             if self.observers:
-                self.accepted(incoming.method, incoming.path, forward, remembered=remembered)
+                self.accepted(incoming.method, incoming.path, forward, remembered=False)
             return forward
         return self.reject(refusal, incoming)
 
@@ -125,105 +131,77 @@ class Pipeline:
         """Tells the observers of an exempt request; an adapter calls it for exemptions of its own."""
         self._report(Decided(0, EXEMPT, method, path))
 
-    def _decide(self, incoming: Incoming) -> Flow[tuple[Verdict, tuple[str | None, ...], bool]]:
-        keyring = self.keyring
-        if self._ticks() >= keyring.due:
-            yield from keyring.maintain()
-        if keyring.epoch != self._epoch:
-            self._epoch = keyring.epoch
-            self.verdicts.clear()
-        credentials = self._read(incoming)
-        values = self._carriers(incoming)
-        good = not any(isinstance(credential, Refusal) for credential in credentials)
-        key = key_of(values) if good and self.verdicts.enabled else None
-        if key is None:
-            return (yield from self._judge(credentials, values, None)), values, False
-        known = self.verdicts.get(key)
-        if known is not None:
-            return known, values, True
-        verdict = yield from once((id(self), key), partial(self._judge, credentials, values, key))
-        return verdict, values, False
+    def _read(self, incoming: Incoming) -> Tokens:
+        """Both tokens, before anything is removed or asked. A refusal of the first one ends it here; one of
+        the second has to wait until the first was examined."""
+        first, second = self._lanes
+        token = first.read(incoming)
+        try:
+            return token, second.read(incoming)
+        except Refusal as refusal:
+            return token, refusal
 
-    def _read(self, incoming: Incoming) -> tuple[Credential | Refusal | None, ...]:
-        """All tokens, before anything is removed or asked. The first one's refusal ends it here; another
-        one's has to wait until the tokens before it were examined."""
-        first, *others = self._lanes
-        found: list[Credential | Refusal | None] = [first.examiner.read(incoming.headers)]
-        for lane in others:
-            try:
-                found.append(lane.examiner.read(incoming.headers))
-            except Refusal as refusal:
-                found.append(refusal)
-        return tuple(found)
-
-    def _judge(
-        self,
-        credentials: tuple[Credential | Refusal | None, ...],
-        carriers: tuple[str | None, ...],
-        key: bytes | None,
-    ) -> Flow[Verdict]:
+    def _judge(self, tokens: Tokens, values: Values, name: bytes | None) -> Flow[Verdict]:
         """Examine both tokens, then sign, then write; raises the first refusal."""
-        if key is not None and (known := self.verdicts.get(key)) is not None:
+        if name is not None and (known := self.verdicts.get(name, self._ticks())) is not None:
             return known  # somebody was faster
         epoch = self.keyring.epoch
         consumer: Consumer | None = None
-        examined: list[tuple[Credential, Examined] | None] = []
-        for lane, credential in zip(self._lanes, credentials, strict=True):
-            if credential is None:
-                examined.append(None)
-            elif isinstance(credential, Refusal):
-                raise credential
+        passed: list[Examined | None] = []
+        for lane, token in zip(self._lanes, tokens, strict=True):
+            if token is None:
+                passed.append(None)
+            elif isinstance(token, Refusal):
+                raise token
             else:
-                result = yield from lane.examiner.examine(credential, consumer)
-                consumer = result.consumer
-                examined.append((credential, result))
-        verdict, remember = yield from self._write(carriers, examined, consumer)
-        if key is not None and remember and epoch == self.keyring.epoch and verdict.until > self._now():
-            self.verdicts.put(key, verdict)
+                examined = yield from lane.examiner.examine(token, consumer)
+                consumer = examined.consumer
+                passed.append(examined)
+        signed: list[str | None] = []
+        for lane, found in zip(self._lanes, passed, strict=True):
+            if found is None or lane.resigner is None:
+                signed.append(None)
+            else:
+                signed.append((yield from lane.resigner.resign(found)))
+        verdict = self._write(values, passed, signed, consumer)
+        if name is not None and verdict.until > self._now() and epoch == self.keyring.epoch:
+            self.verdicts.put(name, verdict)
         return verdict
 
     def _write(
         self,
-        carriers: tuple[str | None, ...],
-        examined: list[tuple[Credential, Examined] | None],
+        carriers: Values,
+        passed: list[Examined | None],
+        signed: list[str | None],
         consumer: Consumer | None,
-    ) -> Flow[tuple[Verdict, bool]]:
-        written: list[tuple[str, str]] = []
+    ) -> Verdict:
+        names: list[str] = []
+        values: list[str] = []
         outcomes: list[Outcome | None] = []
-        until, remember = float("inf"), True
-        for lane, found in zip(self._lanes, examined, strict=True):
-            if found is None:
+        until = inf
+        for lane, examined, token in zip(self._lanes, passed, signed, strict=True):
+            if examined is None:
                 outcomes.append(None)
                 continue
-            credential, result = found
-            signed = None
-            if lane.resigner is not None and lane.upstream is not None:
-                token = yield from lane.resigner.resign(result)
-                signed = len(written)
-                written.append((lane.upstream.name, lane.upstream.value(token)))
-                until = min(until, lane.resigner.until(result))
+            until = min(until, examined.until)
+            place = None
+            if lane.upstream is not None and lane.resigner is not None and token is not None:
+                place = len(names)
+                names.append(lane.upstream.name)
+                values.append(lane.upstream.value(token))
+                until = min(until, lane.resigner.until(examined))
             if lane.original is not None:
-                written.append((lane.original.name, lane.original.value(credential.token)))
-            until, remember = min(until, result.until), remember and result.remember
-            carrier = self.reads.index(lane.header)
-            payload = _payload_to_keep(carriers[carrier] or "", found)
-            outcomes.append(Outcome(result.source, carrier, payload, signed))
+                names.append(lane.original.name)
+                values.append(lane.original.value(examined.token))
+            payload = _payload_to_keep(carriers[lane.place] or "", examined)
+            outcomes.append(Outcome(examined.source, lane.place, payload, place))
         if consumer is not None:
-            written.extend(consumer_headers(consumer))
-        names, values = tuple(name for name, _ in written), tuple(value for _, value in written)
-        shared = self._share(tuple(outcomes))
-        return Verdict(until, 0.0, names, values, shared, consumer), remember
-
-    def _share(self, outcomes: tuple[Outcome | None, ...]) -> tuple[Outcome | None, ...]:
-        """Outcomes of JWTs are alike: one tuple serves every entry."""
-        if any(outcome is not None and outcome.payload is not None for outcome in outcomes):
-            return outcomes
-        return self._shared.setdefault(outcomes, outcomes)
-
-    def _carriers(self, incoming: Incoming) -> tuple[str | None, ...]:
-        """The header values that were read, the scheme in its usual spelling."""
-        headers = incoming.headers
-        return tuple([_usual_scheme(headers[name][0]) if name in headers else None for name in self.reads])
+            for name, value in consumer_headers(consumer):
+                names.append(name)
+                values.append(value)
+        return Verdict(
+            until, self.verdicts.deadline(), tuple(names), tuple(values), tuple(outcomes), consumer
+        )
 
     def _report(self, event: Decided) -> None:
         for observer in self.observers:
@@ -240,47 +218,16 @@ class Pipeline:
         return render(refusal, self.settings.realm, incoming.host)
 
 
-def lane_of(
-    token: TokenSettings,
-    settings: Settings,
-    keyring: Keyring,
-    cache: SharedCache,
-    consumers: Consumers,
-    clock: Clock,
-) -> Lane:
-    verifier = Verifier(token, keyring.verification(token), symmetric=settings.enable_hs_signatures)
-    introspector = Introspector(token, settings, cache, clock)
-    examiner = Examiner(token, verifier, introspector, consumers, clock, settings.max_token_bytes)
-    upstream = Output.of(token.upstream_header) if token.signs and token.upstream_header else None
-    original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
-    resigner = None if upstream is None else Resigner(token, settings, keyring.signing(token), clock)
-    header = "" if examiner.reader is None else examiner.reader.header
-    return Lane(header, examiner, resigner, upstream, original)
+def _forward(verdict: Verdict, values: Values) -> Forward:
+    _, _, names, written, outcomes, consumer = verdict
+    return Forward(names, written, Identity(outcomes, values, written, consumer))
 
 
-def _outputs(token: TokenSettings) -> list[Output]:
-    """Every output header that is named, switched on or not: a client's copy never passes."""
-    names = (token.upstream_header, token.original_upstream_header)
-    return [Output.of(name) for name in names if name]
-
-
-def forward_of(verdict: Verdict, values: tuple[str | None, ...]) -> Forward:
-    identity = Identity(verdict.outcomes, values, verdict.values, verdict.consumer)
-    return Forward(verdict.names, verdict.values, identity)
-
-
-def _payload_to_keep(carrier: str, found: tuple[Credential, Examined]) -> bytes | None:
+def _payload_to_keep(carrier: str, examined: Examined) -> bytes | None:
     """None where the client's header value holds the payload already: memory per entry counts."""
-    credential, result = found
-    if result.source == "jwt" and carrier.rpartition(" ")[2] == credential.token:
+    if examined.source == "jwt" and carrier.endswith(examined.token):
         return None
-    return result.payload
-
-
-def _usual_scheme(value: str) -> str:
-    if not value.startswith("Bearer ") and value[:7].lower() == "bearer ":
-        return "Bearer " + value[7:]
-    return value
+    return examined.payload
 
 
 class Hidden(Exception):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from jwt_signer_mw.errors import TokenExpired
-from jwt_signer_mw.flows.commands import compute
+from jwt_signer_mw.flows.commands import Call
 from jwt_signer_mw.tokens.claims import ClaimEdits, decode_values, read_date
-from jwt_signer_mw.wire import dump_json, encode_base64url
+from jwt_signer_mw.wire import base64url, dump_json
 
 if TYPE_CHECKING:
     from jwt_signer_mw.clock import Clock
@@ -38,6 +39,7 @@ class Resigner:
 
     def __init__(self, token: TokenSettings, settings: Settings, keys: SigningSource, clock: Clock) -> None:
         self._algorithm = token.signing_algorithm
+        self._burns = token.signing_algorithm in SLOW
         self._issuer = token.issuer
         self._leeway = token.upstream_leeway
         self._leeway_option = f"{token.name}_upstream_leeway"
@@ -49,23 +51,25 @@ class Resigner:
         self._sets_expiry = any(name == "exp" for name, _ in self._edits.set)
         self._keys = keys
         self._now = clock.now
-        self._header: tuple[str, str] = ("", "")  # of the key that signed last: its kid, the encoded header
+        self._header: tuple[str, bytes] = (
+            "",
+            b"",
+        )  # of the key that signed last: its kid, the encoded header
 
     def resign(self, examined: Examined) -> Flow[str]:
         """The new compact JWT. Raises a refusal; nothing that is not signed ever leaves here."""
         key = self._keys.key or (yield from self._keys.ready())
         claims = self._new_claims(examined)
-        signing_input = f"{self._encoded_header(key)}.{encode_base64url(dump_json(claims))}"
-        message = signing_input.encode("ascii")
-        if self._algorithm in SLOW:
-            signature = yield from compute(key.sign, self._algorithm, message)
+        message = b"%b.%b" % (self._encoded_header(key), base64url(dump_json(claims)))
+        if self._burns:
+            signature = yield Call(key.sign, (self._algorithm, message), burns=True)
         else:
             signature = key.sign(self._algorithm, message)
         self._keys.used(read_date(claims, ("exp",)))
-        return f"{signing_input}.{encode_base64url(signature)}"
+        return (b"%b.%b" % (message, base64url(signature))).decode("ascii")
 
     def _new_claims(self, examined: Examined) -> Claims:
-        claims = dict(examined.claims)
+        claims = examined.claims.copy()
         claims.pop("original_iss", None)
         issuer = claims.get("iss")
         if issuer is not None:
@@ -86,15 +90,15 @@ class Resigner:
 
     def until(self, examined: Examined) -> float:
         """When a token like this can't be made any more: see `_new_expiry`."""
+        if self._leeway >= 0 or self._sets_expiry:
+            return inf
         expiry = read_date(examined.claims, examined.expiry_claim)
-        if expiry is None or self._leeway >= 0 or self._sets_expiry:
-            return examined.until
-        return min(examined.until, expiry + self._leeway)
+        return inf if expiry is None else expiry + self._leeway
 
-    def _encoded_header(self, key: Key) -> str:
+    def _encoded_header(self, key: Key) -> bytes:
         """Decision 17: `alg`, `kid` and `typ`, and nothing of the client's."""
-        kid = key.kid or key.thumbprint
+        kid = key.published_kid
         if self._header[0] != kid:
             header = {"alg": self._algorithm, "kid": kid, "typ": "JWT"}
-            self._header = (kid, encode_base64url(dump_json(header)))
+            self._header = (kid, base64url(dump_json(header)))
         return self._header[1]

@@ -40,24 +40,30 @@ class VerdictCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: bytes) -> Verdict | None:
-        entry = self._entries.get(key)
+    def get(self, name: bytes, ticks: float) -> Verdict | None:
+        """What still holds at this tick."""
+        entry = self._entries.get(name)
         if entry is None:
             return None
-        if self._now() >= entry.until or self._ticks() >= entry.fresh:
-            self._entries.pop(key, None)
+        if ticks >= entry.fresh or self._now() >= entry.until:
+            self._entries.pop(name, None)
             return None
         try:  # noqa: SIM105  contextlib.suppress costs more than the step itself
-            self._entries.move_to_end(key)
+            self._entries.move_to_end(name)
         except KeyError:  # another thread evicted it just now; the verdict is good all the same
             pass
         return entry
 
-    def put(self, key: bytes, verdict: Verdict) -> None:
-        self._entries[key] = verdict._replace(fresh=self._ticks() + self._ttl)
-        while len(self._entries) > self._size:
+    def deadline(self) -> float:
+        """The `fresh` of a verdict that is made now."""
+        return self._ticks() + self._ttl
+
+    def put(self, name: bytes, verdict: Verdict) -> None:
+        entries = self._entries
+        entries[name] = verdict
+        while len(entries) > self._size:
             try:
-                self._entries.popitem(last=False)
+                entries.popitem(last=False)
             except KeyError:
                 return
 
@@ -65,16 +71,31 @@ class VerdictCache:
         self._entries.clear()
 
 
-def key_of(values: tuple[str | None, ...]) -> bytes | None:
-    """A name for these header values that tells nothing about them; None where there is nothing to name.
+def name_of(values: tuple[str | None, ...], longest: int) -> bytes | None:
+    """A name for these header values that tells nothing about them; None where there is nothing to name,
+    or where a value has more than `longest` characters.
 
     Lengths come first, so that no two requests share a name by moving text between headers, and an
     empty header is not an absent one.
     """
+    if max([0 if value is None else len(value) for value in values], default=0) > longest:
+        return None
     try:
-        if len(values) == 1:
-            return None if values[0] is None else hashlib.sha256(values[0].encode()).digest()
-        lengths = ",".join(["-" if value is None else str(len(value)) for value in values])
-        return hashlib.sha256("".join([lengths, ";", *(value or "" for value in values)]).encode()).digest()
+        if len(values) > 1:
+            usual = [value if value is None else _usual_scheme(value) for value in values]
+            lengths = ",".join(["-" if value is None else str(len(value)) for value in usual])
+            text = "".join([lengths, ";", *(value or "" for value in usual)])
+        elif values and values[0] is not None:
+            text = _usual_scheme(values[0])
+        else:
+            return None
+        return hashlib.sha256(text.encode()).digest()
     except UnicodeEncodeError:  # lone surrogates
         return None
+
+
+def _usual_scheme(value: str) -> str:
+    """RFC 9110 section 11.1: a scheme has no case."""
+    if value[:7] != "Bearer " and value[:7].lower() == "bearer ":
+        return "Bearer " + value[7:]
+    return value

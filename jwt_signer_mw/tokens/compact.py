@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
-from typing import Any, NamedTuple
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from jwt_signer_mw.errors import AlgorithmNotAllowed, TokenMalformed, TypNotAllowed
 from jwt_signer_mw.wire import BASE64URL, Malformed, decode_base64url, parse_object
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MAX_HEADER_LENGTH = 12_288  # base64url characters, 9 KiB of JSON: a certificate chain in x5c fits
 MAX_HEADER_MEMBERS = 64
 MAX_KID_LENGTH = 1024  # characters
+REMEMBERED_HEADERS = 128  # a provider's tokens share a few; forged ones that push them out cost microseconds
+MAX_REMEMBERED_HEADER = 1024  # base64url characters
 
 # Header members that change what the signature or the payload means (RFC 7515 section 4.1.11,
 # RFC 7797, RFC 7516 section 4.1.3). None is understood here, so none may occur.
@@ -23,10 +30,35 @@ OTHER_PURPOSES = frozenset(
 )
 
 
+Segments: TypeAlias = tuple[bytes, bytes, bytes]  # header, payload and signature, encoded
+
+
+class Encoded(NamedTuple):
+    """A JWT with an acceptable header; of the rest nothing was looked at but the alphabet."""
+
+    text: str
+    header: Mapping[str, Any]
+    alg: str
+    kid: str | None
+    segments: Segments
+
+    def decode(self) -> Compact:
+        """Raises `TokenMalformed`."""
+        header, payload, signature = self.segments
+        try:
+            octets, seal = decode_base64url(payload), decode_base64url(signature)
+        except Malformed as error:
+            raise TokenMalformed(str(error)) from None
+        return Compact(self.header, self.alg, self.kid, header + b"." + payload, octets, seal)
+
+    def __repr__(self) -> str:
+        return f"<Encoded alg={self.alg[:16]!r}>"  # the rest is the token
+
+
 class Compact(NamedTuple):
     """A well-formed token whose signature nobody has checked yet. `payload` and `signature` are decoded."""
 
-    header: dict[str, Any]
+    header: Mapping[str, Any]
     alg: str
     kid: str | None
     signing_input: bytes
@@ -37,10 +69,13 @@ class Compact(NamedTuple):
         return f"<Compact alg={self.alg[:16]!r}>"  # the rest is the token
 
 
+Token: TypeAlias = Encoded | str  # a JWT, or the text of an opaque token
+
+
 def looks_like_jwt(token: str) -> bool:
     """Three base64url parts, the first of them a JSON object with a text `alg`; all else is opaque."""
-    parts = _split(token)
-    return parts is not None and (_read_header(parts[0]) is not None or _is_lax_header(parts[0]))
+    segments = split_segments(token)
+    return segments is not None and (_parse_header(segments[0]) is not None or _is_lax_header(segments[0]))
 
 
 def split_compact(token: str) -> Compact:
@@ -52,39 +87,57 @@ def split_compact(token: str) -> Compact:
 
 
 def read_compact(token: str) -> Compact | None:
-    """The parts of a JWT, or None when the token `looks_like_jwt` not at all.
+    """The parts of a JWT, or None when the token `looks_like_jwt` not at all. Raises like `read_segments`."""
+    segments = split_segments(token)
+    encoded = None if segments is None else read_segments(token, segments)
+    return None if encoded is None else encoded.decode()
 
-    Raises `TokenMalformed`, `AlgorithmNotAllowed` or `TypNotAllowed`: a JWT that is refused for its
-    form or its header, and that is no opaque token either.
+
+def split_segments(token: str) -> Segments | None:
+    """The three parts of what may be a JWT, without looking at one character twice.
+
+    What is left of a compact token's alphabet is two dots.
     """
-    parts = _split(token)
-    if parts is None:
-        return None
-    header = _read_header(parts[0])
-    if header is None:
-        if _is_lax_header(parts[0]):
-            raise TokenMalformed("the header is too long or has more than one reading")
-        return None
-    kid = _check_header(header)
-    if not parts[2]:  # an empty payload is well-formed (RFC 7515 appendix F), though no claims
-        raise TokenMalformed("the signature is empty")
-    try:
-        payload, signature = decode_base64url(parts[1]), decode_base64url(parts[2])
-    except Malformed as error:
-        raise TokenMalformed(str(error)) from None
-    return Compact(header, header["alg"], kid, b"%b.%b" % (parts[0], parts[1]), payload, signature)
-
-
-def _split(token: str) -> list[bytes] | None:
-    """Without looking at one character twice: what is left of a compact token's alphabet is two dots."""
     try:
         data = token.encode("ascii")
     except UnicodeEncodeError:
         return None
-    return data.split(b".") if data.translate(None, BASE64URL) == b".." else None
+    if data.translate(None, BASE64URL) != b"..":
+        return None
+    header, payload, signature = data.split(b".")
+    return header, payload, signature
 
 
-def _read_header(part: bytes) -> dict[str, Any] | None:
+def read_segments(token: str, segments: Segments) -> Encoded | None:
+    """A JWT as far as its header, or None when the token `looks_like_jwt` not at all.
+
+    Raises `TokenMalformed`, `AlgorithmNotAllowed` or `TypNotAllowed`: a JWT that is refused for its
+    form or its header, and that is no opaque token either.
+    """
+    part = segments[0]
+    read = _read_header_once if len(part) <= MAX_REMEMBERED_HEADER else _read_header
+    head = read(part)
+    if head is None:
+        return None
+    if not segments[2]:  # an empty payload is well-formed (RFC 7515 appendix F), though no claims
+        raise TokenMalformed("the signature is empty")
+    return Encoded(token, *head, segments)
+
+
+def _read_header(part: bytes) -> tuple[Mapping[str, Any], str, str | None] | None:
+    """An acceptable header with its `alg` and `kid`; None for what is no header at all."""
+    header = _parse_header(part)
+    if header is not None:
+        return MappingProxyType(header), header["alg"], _check_header(header)
+    if _is_lax_header(part):
+        raise TokenMalformed("the header is too long or has more than one reading")
+    return None
+
+
+_read_header_once = lru_cache(REMEMBERED_HEADERS)(_read_header)
+
+
+def _parse_header(part: bytes) -> dict[str, Any] | None:
     if len(part) > MAX_HEADER_LENGTH:
         return None
     try:

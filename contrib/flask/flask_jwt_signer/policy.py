@@ -38,8 +38,7 @@ class Policy:
         self.driver.run(self.assembly.keyring.prepare())
         self.services = services
         self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
-        self._reads = tuple((name, environ_key(name)) for name in self.pipeline.reads)
-        self._keys = tuple(key for _, key in self._reads)
+        self._keys = tuple(map(environ_key, self.pipeline.reads))
         self._written = {name: environ_key(name) for name in self.pipeline.writes}
         self.manages = self.pipeline.managed.__contains__
         self.removed = frozenset((*self._keys, *self._written.values()))
@@ -49,7 +48,7 @@ class Policy:
         pipeline = self.pipeline
         path = decoded(environ.get("PATH_INFO", ""))
         if not pipeline.exempt or path not in pipeline.exempt:
-            forward = pipeline.recall(tuple([taken.get(key) for key in self._keys]))
+            forward = pipeline.recall(tuple(map(taken.get, self._keys)))
             if forward is not None:
                 if self._told or token_accepted.receivers:
                     pipeline.accepted(environ["REQUEST_METHOD"], path, forward)
@@ -77,5 +76,5 @@ class Policy:
             environ["REQUEST_METHOD"],
             decoded(environ.get("PATH_INFO", "")),
             environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
-            {name: (taken[key],) for name, key in self._reads if key in taken},
+            tuple(map(taken.get, self._keys)),
         )
