@@ -5,16 +5,18 @@ from __future__ import annotations
 import atheris
 
 with atheris.instrument_imports(include=["jwt_signer_mw"]):
-    from jwt_signer_mw.assembly import Assembly
-    from jwt_signer_mw.drivers.blocking import BlockingDriver
     from jwt_signer_mw.keysets.memory import MemoryStore
+    from jwt_signer_mw.wsgi import JWTSignerMiddleware
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from harness import fuzz, segment
 
 from jwt_signer_mw.flows.commands import Exchange, Reply
-from jwt_signer_mw.messages import Forward, Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ANSWER = b'{"active":true,"exp":4102444800,"sub":"alice","iss":"https://i.example","scope":"a b","aud":"x"}'
 EMBEDDED = segment({"alg": "ES256"}) + "." + segment({"exp": 4102444800}) + "." + segment(b"0" * 64)
@@ -36,7 +38,7 @@ class Provider:
         return Reply(200, {"content-type": "application/json"}, self.body)
 
 
-def assembly(**more: object) -> Assembly:
+def middleware(**more: object) -> JWTSignerMiddleware:
     settings: dict[str, object] = {
         "access_token_introspection_endpoint": "https://idp.example/introspect",
         "cache_access_token_introspection": False,
@@ -47,29 +49,37 @@ def assembly(**more: object) -> Assembly:
         "access_token_signing_algorithm": "ES256",
         "channel_token_optional": True,
     }
-    return Assembly(settings | more, keyset_store=STORE, transport=PROVIDER)
+    return JWTSignerMiddleware(application, settings | more, keyset_store=STORE, transport=PROVIDER)
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return [environ["HTTP_AUTHORIZATION"].encode("latin-1")]
 
 
 STORE, PROVIDER = MemoryStore(), Provider()
-DRIVER = BlockingDriver(PROVIDER)
-ASSEMBLIES = [
-    assembly(),
-    assembly(access_token_introspection_jwt_claim=["jwt"], trust_access_token_introspection=False),
+MIDDLEWARES = [
+    middleware(),
+    middleware(access_token_introspection_jwt_claim=["jwt"], trust_access_token_introspection=False),
 ]
-REQUEST = Incoming("GET", "/", "x", {"authorization": ("Bearer opaque",)})
 logging.getLogger("jwt_signer_mw").setLevel(logging.CRITICAL)
 
 
 def one(data: bytes) -> None:
     PROVIDER.body = data
-    for one in ASSEMBLIES:
-        decision = DRIVER.run(one.pipeline.decide(REQUEST))
-        if isinstance(decision, Forward):
-            token = decision.identity.access_token
-            assert token is not None
-            assert data.find(b"active") > 0 or b"\\u" in data
-        else:
-            assert decision.status in {401, 403}, decision
+    for way in MIDDLEWARES:
+        _ask(way, data)
+
+
+def _ask(way: JWTSignerMiddleware, data: bytes) -> None:
+    answers: list[str] = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_AUTHORIZATION": "Bearer opaque"}
+    body = way(environ, lambda status, _: answers.append(status))  # type: ignore[arg-type, return-value]
+    if answers == ["200 OK"]:
+        assert b"".join(body).startswith(b"Bearer ey"), "a token of ours"
+        assert b"active" in data or b"\\u" in data
+    else:
+        assert answers[0][:3] in {"401", "403"}, answers
 
 
 if __name__ == "__main__":
