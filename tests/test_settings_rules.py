@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jwt_signer_mw import ConfigurationError, Settings
-from jwt_signer_mw.caches import SCHEMES
+from jwt_signer_mw.caches import BACKENDS as CACHES
 from jwt_signer_mw.keysets.store import BACKENDS
 from jwt_signer_mw.settings.catalogue import ENTRIES
 from jwt_signer_mw.settings.rules import CACHE_SCHEMES, STORE_SCHEMES
@@ -181,7 +181,7 @@ def test_a_rule_does_not_judge_what_could_not_be_read() -> None:
 
 def test_the_schemes_are_those_of_the_stores_and_caches_and_django() -> None:
     assert set(STORE_SCHEMES) == BACKENDS.keys() | {"django"}
-    assert set(CACHE_SCHEMES) == {*SCHEMES, "django"}
+    assert set(CACHE_SCHEMES) == CACHES.keys() | {"django"}
 
 
 def test_ids_are_unique_and_say_their_level() -> None:
