@@ -277,6 +277,49 @@ def test_one_key_signs_at_any_time_and_stays_published_for_a_rotation(pauses: li
         assert len(kids(stored, "current")) == len(kids(stored, "next")) == 1
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.one_of(st.floats(0, 3), st.floats(0, 400), st.floats(0, 5000))),
+        min_size=2,
+        max_size=30,
+    )
+)
+def test_no_worker_that_looks_once_a_second_signs_with_a_forgotten_key(
+    steps: list[tuple[bool, float]],
+) -> None:
+    """Rotations by hand wait until the set is settled, those by the clock come to nothing before."""
+    now, states = 0.0, [(0.0, some_set("kong", 0.0))]
+    for number, (by_hand, pause) in enumerate(steps):
+        now += pause
+        stored = states[-1][1]
+        settled = lifecycle.settled_at(stored, now)
+        assert now <= settled <= now + lifecycle.SPREAD
+        if by_hand or settled <= now:
+            now = settled
+            states.append((now, rotated(stored, now, f"k{number}", keep_needed=not by_hand)))
+    for n, (_, known) in enumerate(states[:-1]):
+        heard = states[n + 1][0] + lifecycle.SPREAD
+        for since, newest in states[n + 1 :]:
+            for moment in (since, since + 0.7, since + 1.49):
+                if moment < heard and newest is state_at(states, moment):
+                    assert signing(known, moment) in kids(newest, "next", "current", "previous")
+
+
+def state_at(states: list[tuple[float, StoredSet]], moment: float) -> StoredSet:
+    return [stored for since, stored in states if since <= moment][-1]
+
+
+def test_the_first_rotation_need_not_wait() -> None:
+    stored = some_set("kong", 0.0)
+    assert lifecycle.settled_at(stored, 0.0) == 0.0
+    once = rotated(stored, 1.0, "a")
+    assert lifecycle.settled_at(once, 1.5) == 1.0 + lifecycle.SPREAD
+    assert lifecycle.settled_at(once, HOUR) == HOUR
+    ahead = rotated(rotated(stored, HOUR, "a"), HOUR, "b")
+    assert lifecycle.settled_at(ahead, 1.0) <= 1.0 + lifecycle.SPREAD, "whatever the clock said once"
+
+
 def test_a_set_of_several_algorithms_keeps_them_all() -> None:
     stored = some_set("kong", 0.0, ("ES256", "RS256"))
     for number in range(5):

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -21,9 +21,9 @@ from jwt_signer_mw.errors import (
     StoreError,
     StoreUnavailable,
 )
-from jwt_signer_mw.flows.named import CHECK_AGAIN, CHECK_INTERVAL, Named
+from jwt_signer_mw.flows.named import CHECK_AGAIN, CHECK_INTERVAL, CHECK_SOON, LONGEST_LOOK, Named
 from jwt_signer_mw.flows.signers import NamedSigner
-from jwt_signer_mw.flows.versioned import ATTEMPTS
+from jwt_signer_mw.flows.versioned import AFTER_SILENCE, ATTEMPTS
 from jwt_signer_mw.keysets import lifecycle
 from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.keysets.store import Mark, open_store
@@ -46,6 +46,7 @@ class Store(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.down: set[str] = set()
+        self.slow: Callable[[], object] = lambda: None
         self.lies = False  # the next save works, and says that it did not
         self.before: dict[str, Callable[[], object]] = {}
         self.after: dict[str, Callable[[], object]] = {}
@@ -53,6 +54,7 @@ class Store(MemoryStore):
 
     def _pass(self, method: str) -> None:
         self.asked.append(method)
+        self.slow()
         if method in self.down:
             raise StoreError("the store of key sets: down")
         self.before.pop(method, lambda: None)()
@@ -277,10 +279,57 @@ def test_a_store_that_goes_down_stops_no_signature(
     worker.maintain(HOUR)
     assert worker.kid() == kid
     assert "stays as it is in memory" in caplog.text
-    assert worker.named.due == clock.now + CHECK_AGAIN
+    assert worker.named.due == clock.now + CHECK_SOON
     store.down = set()
-    worker.maintain(CHECK_AGAIN)
+    worker.maintain(CHECK_SOON)
     assert worker.kid() != kid, "the rotation was waiting"
+
+
+def test_a_store_that_hangs_is_asked_less_often(store: Store, clock: FrozenClock) -> None:
+    worker = Worker(store, clock).prepare()
+    store.down = {"version"}
+    store.slow = lambda: setattr(clock, "now", clock.now + 2)
+    worker.maintain(CHECK_INTERVAL)
+    assert worker.named.due == clock.now + CHECK_AGAIN
+
+
+def test_the_log_tells_of_an_outage_once(
+    store: Store, clock: FrozenClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(store, clock).prepare()
+    store.down = {"version"}
+    for _ in range(10):
+        worker.maintain(CHECK_INTERVAL)
+    store.down = set()
+    for _ in range(3):
+        worker.maintain(CHECK_INTERVAL)
+    assert caplog.text.count("stays as it is in memory") == 1
+    assert caplog.text.count("answers again") == 1
+
+
+def test_one_request_waits_for_a_store_that_hangs(store: Store, clock: FrozenClock) -> None:
+    """Not one every second."""
+    worker = Worker(store, clock).prepare()
+    looking = worker.named.maintain()
+    next(looking)
+    store.asked.clear()
+    worker.maintain(CHECK_INTERVAL)
+    worker.maintain(CHECK_INTERVAL)
+    assert store.asked == []
+    looking.close()  # its request was cancelled
+    worker.maintain(CHECK_INTERVAL)
+    assert store.asked == ["version"]
+
+
+def test_a_look_that_never_ends_keeps_no_others_from_looking(store: Store, clock: FrozenClock) -> None:
+    """A process that was forked while its parent looked."""
+    worker = Worker(store, clock).prepare()
+    looking = worker.named.maintain()
+    next(looking)
+    store.asked.clear()
+    worker.maintain(LONGEST_LOOK)
+    assert store.asked == ["version"]
+    looking.close()
 
 
 def test_a_store_that_takes_no_changes_stops_only_rotation(store: Store, clock: FrozenClock) -> None:
@@ -293,7 +342,7 @@ def test_a_store_that_takes_no_changes_stops_only_rotation(store: Store, clock: 
         rotate(worker)
     assert worker.kid() == kid
     store.down = set()
-    worker.maintain(CHECK_AGAIN)
+    worker.maintain(CHECK_SOON)
     deadline = time.monotonic() + 30
     while worker.kid() == kid and time.monotonic() < deadline:
         worker.maintain(CHECK_INTERVAL)
@@ -461,6 +510,108 @@ def test_two_that_rotate_at_once_both_rotate(store: Store, clock: FrozenClock) -
     rotate(worker)
     assert worker.stored.version == 3
     assert store.load("kong") == worker.stored
+
+
+class Rest(NamedTuple):
+    """Moves the clock in place of waiting, and notes how long that would have been."""
+
+    clock: FrozenClock
+    rests: list[float]
+
+    def __call__(self, seconds: float) -> bool:
+        self.rests.append(seconds)
+        self.clock.now += seconds
+        return True
+
+
+@pytest.fixture
+def rest(clock: FrozenClock) -> Rest:
+    return Rest(clock, [])
+
+
+def on_real_time(worker: Worker, rest: Rest) -> Worker:
+    worker.named = Named(
+        "kong", worker.store, Clock(worker.clock, worker.clock, rest), algorithms=worker.named.algorithms
+    )
+    return worker.prepare()
+
+
+def test_a_second_rotation_waits_until_all_know_of_the_first(
+    store: Store, clock: FrozenClock, rest: Rest
+) -> None:
+    """Else a worker that has not heard of either would sign with a key that is forgotten."""
+    worker, other = on_real_time(Worker(store, clock), rest), Worker(store, clock).prepare()
+    rotate(worker)
+    assert rest.rests == [], "the first forgets nothing"
+    clock.now += 0.2
+    rotate(worker)
+    assert rest.rests == [pytest.approx(lifecycle.SPREAD - 0.2)]
+    other.maintain()
+    assert other.kid() == worker.kid()
+    clock.now += HOUR
+    rotate(worker)
+    assert len(rest.rests) == 1
+
+
+def test_rotations_that_wait_wait_for_each_other(store: Store, clock: FrozenClock, rest: Rest) -> None:
+    worker, other = (on_real_time(Worker(store, clock), rest) for _ in range(2))
+    rotate(worker)
+    store.before["save"] = lambda: rotate(other)
+    rotate(worker)
+    assert worker.stored.version == 4
+    assert len(rest.rests) >= 2
+    assert sum(rest.rests) >= 2 * lifecycle.SPREAD
+
+
+def test_a_rotation_waits_for_a_key_that_others_are_about_to_use(
+    store: Store, clock: FrozenClock, rest: Rest
+) -> None:
+    worker = on_real_time(Worker(store, clock), rest)
+    clock.now += HOUR
+    rotate(worker)
+    clock.now += 2
+    rotate(worker)
+    waiting = worker.stored.generation("current")[0]
+    assert waiting.signing_since is not None
+    clock.now = waiting.signing_since - 1
+    rotate(worker)
+    assert waiting.kid in worker.stored.kids
+    assert rest.rests == [pytest.approx(1)]
+
+
+def test_a_rotation_after_an_outage_waits_until_all_asked_the_store(
+    store: Store, clock: FrozenClock, rest: Rest
+) -> None:
+    worker = on_real_time(Worker(store, clock), rest)
+    clock.now += HOUR
+    store.down = {"version"}
+    worker.maintain()
+    store.down = set()
+    worker.maintain(1)
+    clock.now += 1
+    rotate(worker)
+    assert rest.rests == [pytest.approx(AFTER_SILENCE - 1)]
+
+
+def test_a_clock_that_stands_holds_up_no_rotation(store: Store, clock: FrozenClock) -> None:
+    worker = Worker(store, clock).prepare()
+    for _ in range(5):
+        rotate(worker)
+    assert worker.stored.version == 6
+
+
+def test_gives_up_where_others_rotate_all_the_time(store: Store, clock: FrozenClock) -> None:
+    worker, other = Worker(store, clock), Worker(store, clock).prepare()
+    on_real_time(worker, Rest(clock, []))
+    rotate(worker)
+
+    def rest(_seconds: float) -> bool:
+        rotate(other)
+        return True
+
+    worker.named = Named("kong", store, Clock(clock, clock, rest))
+    with pytest.raises(StoreError, match="in a row"):
+        rotate(worker)
 
 
 def test_a_save_that_worked_though_it_did_not_say_so_counts(store: Store, clock: FrozenClock) -> None:

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("jwt_signer_mw.keys")
 
 CHECK_INTERVAL = 1.0  # second: so soon is a change by another worker picked up
-CHECK_AGAIN = 3.0  # seconds after the store did not answer
+CHECK_SOON = 0.5  # second after the store refused at once
+CHECK_AGAIN = 3.0  # seconds after a request waited in vain for the store
+LONGEST_LOOK = 10.0  # seconds; a look that takes longer keeps no others from looking
 
 
 class Held(NamedTuple):
@@ -86,6 +88,7 @@ class Named:
         self._changed = changed
         self._nursery = Nursery()
         self._retry_at = -inf
+        self._looks_until = -inf  # tick until which one request that looks is enough
 
     @property
     def id(self) -> str | None:
@@ -127,17 +130,30 @@ class Named:
 
     def maintain(self) -> Flow[None]:
         """Looks for changes by others, rotates if it is time. Never raises: the keys in memory go on."""
-        yield from once((self, "maintain"), self._maintain)
+        began = self._clock.ticks()
+        if began < self._looks_until:
+            return
+        self._looks_until = began + LONGEST_LOOK
+        try:
+            yield from once((self, "maintain"), self._maintain)
+        finally:
+            self._looks_until = -inf
 
     def _maintain(self) -> Flow[None]:
         self._choose_signers()
+        began, was_silent = self._clock.ticks(), self._versioned.silent
         try:
             yield from self.refresh()
             yield from self._record_life()
             yield from self._rotate_by_the_clock()
         except StoreError as error:
-            self.due = self._clock.ticks() + CHECK_AGAIN
-            log.warning("key set %r stays as it is in memory: %s", self.name, error.detail)
+            now = self._clock.ticks()
+            self.due = now + (CHECK_SOON if now - began < CHECK_SOON else CHECK_AGAIN)
+            level = logging.DEBUG if was_silent else logging.WARNING
+            log.log(level, "key set %r stays as it is in memory: %s", self.name, error.detail)
+        else:
+            if was_silent:
+                log.warning("the store of key set %r answers again", self.name)
 
     def refresh(self) -> Flow[Held | None]:
         """The set as it is in the store; None where there is none. Never generates. Raises `StoreError`."""
@@ -177,7 +193,7 @@ class Named:
         if held is None or not self._period:
             return
         stored = held.stored
-        if now >= lifecycle.rotation_due(stored, self._period):
+        if now >= max(lifecycle.rotation_due(stored, self._period), lifecycle.settled_at(stored, now)):
             fresh = self._nursery.take(stored.algorithms, stored.kids)
             if fresh is None:
                 self.due = self._clock.ticks()

@@ -33,7 +33,7 @@ class VerdictCache:
     def __init__(self, size: int, ttl: float, clock: Clock) -> None:
         self._size = size if ttl > 0 else 0
         self._ttl = ttl
-        self._now, self._ticks = clock
+        self._now, self._ticks = clock.now, clock.ticks
         self._entries: OrderedDict[bytes, Verdict] = OrderedDict()
         self.enabled = self._size > 0
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_CACHE_LIFE = 300  # seconds
 HEURISTIC_FRACTION = 10  # RFC 9111 section 4.2.2: a tenth of the time since the last change
 ON_THE_WAY = 1  # second between our saying "fresh for n seconds" and the moment a verifier hears it
+SPREAD = 1.5  # seconds after a change until no worker signs by the state before it: it looks once a second
 LIFE_STEP = 300  # seconds; the life of tokens is known this coarsely, so that it is rarely written
 MAX_LIFE = 86_400  # seconds; one token with an expiry in years must not keep a key published for years
 MAX_PREVIOUS = 16  # keys per algorithm: no rotation by the clock beyond it while all are needed
@@ -60,6 +61,20 @@ def rotate(stored: StoredSet, now: float, fresh: Iterable[Jwk], *, keep_needed: 
         # else: a previous key that had its time, or a current one that never got to sign
     new = _published(fresh, now, _stale_at(stored, now))
     return replace(_changed(stored, now, (*kept, *new)), rotated_at=now)
+
+
+def settled_at(stored: StoredSet, now: float) -> float:
+    """When a rotation by hand forgets no key that some worker may still sign with, not having heard of the
+    last rotation; `SPREAD` from now at the latest. Nor may it drop a key that such a worker is about to use.
+    """
+    signing = _signing_kids(stored, now)
+    times = [now]
+    for key in stored.keys:
+        if key.generation == "previous" and key.kid not in signing and not _stays(stored, key, now, False):
+            times.append((key.signing_until or now) + SPREAD)
+        elif key.generation == "current" and now < (key.signing_since or now) <= now + SPREAD:
+            times.append(key.signing_since or now)
+    return min(max(times), now + SPREAD)
 
 
 def _stays(stored: StoredSet, key: StoredKey, now: float, keep_needed: bool) -> bool:
