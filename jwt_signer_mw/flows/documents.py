@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -14,12 +15,17 @@ from jwt_signer_mw.flows.commands import Exchange, call, compute, fetch
 from jwt_signer_mw.jose import load_keyset
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.jose import KeySet
 
 log = logging.getLogger("jwt_signer_mw.keys")
 
 ACCEPT = (("Accept", "application/jwk-set+json, application/json;q=0.9, */*;q=0.1"),)
+MAX_LIFE = 31_536_000.0  # seconds, a year: longer is no sense
+MAX_DIGITS = 12
+_DIRECTIVE = re.compile(r'([a-z-]+)(?:\s*=\s*("[^"]*"|[^\s,]*))?')
 MAX_REASONS = 8  # unusable keys that are named in the log
 
 
@@ -52,10 +58,11 @@ class Source(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What was read, and a digest of the bytes."""
+    """What was read, and a digest of the bytes. `fresh_for`: see the function."""
 
     keys: KeySet
     digest: bytes
+    fresh_for: float | None = None
 
 
 def read_document(source: Source) -> Flow[Document]:
@@ -77,7 +84,24 @@ def read_document(source: Source) -> Flow[Document]:
     reply = yield from fetch(exchange)
     if reply.status != 200:
         raise TransportError(f"{source.place}: status {reply.status}")
-    return (yield from compute(_parse, source, reply.body))
+    document = yield from compute(_parse, source, reply.body)
+    return document._replace(fresh_for=fresh_for(reply.headers))
+
+
+def fresh_for(headers: Mapping[str, str]) -> float | None:
+    """For how many seconds a private cache may use a reply (RFC 9111 section 4.2.1); None: it does not say.
+
+    Names are in lower case. What is malformed is stale (section 4.2.1 again).
+    """
+    directives = dict(_DIRECTIVE.findall(headers.get("cache-control", "").lower()))
+    if directives.keys() & {"no-cache", "no-store"}:
+        return 0.0
+    if "max-age" not in directives:
+        return None
+    life, age = directives["max-age"].strip('"'), headers.get("age", "0").strip()
+    if not (life.isascii() and life.isdigit() and age.isascii() and age.isdigit()):
+        return 0.0
+    return max(0.0, min(float(life[:MAX_DIGITS]), MAX_LIFE) - min(float(age[:MAX_DIGITS]), MAX_LIFE))
 
 
 def _read_file(source: Source) -> Document:

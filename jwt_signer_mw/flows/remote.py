@@ -24,6 +24,7 @@ log = logging.getLogger("jwt_signer_mw.keys")
 
 MAX_ABSENT = 1024  # kids remembered as absent
 MAX_KID = 256  # characters; longer ones are not worth remembering
+STALE_INTERVAL = 1.0  # second between two looks at a document that is stale as soon as it comes
 
 
 class Fetched(NamedTuple):
@@ -44,9 +45,20 @@ class Remote:
     """
 
     def __init__(
-        self, source: Source, clock: Clock, *, interval: float, period: float, changed: Callable[[bool], None]
+        self,
+        source: Source,
+        clock: Clock,
+        *,
+        interval: float,
+        period: float,
+        changed: Callable[[bool], None] = lambda _replaced: None,
+        heeds_freshness: bool = False,
     ) -> None:
-        """`interval`: `jwks_reload_interval`; `period`: the rotate period, 0 for never. Both in seconds."""
+        """`interval`: `jwks_reload_interval`; `period`: the rotate period, 0 for never. Both in seconds.
+
+        `heeds_freshness`: a document is reloaded when it is stale by its own word, after `period` at the
+        latest; and a stale one is no reason to refuse a token, so that any may force a reload then.
+        """
         role = "signing" if source.signing else "verification"
         self.source = source
         self.name = source.url
@@ -57,15 +69,22 @@ class Remote:
         self._interval = interval
         self._period = period
         self._changed = changed
+        self._heeds_freshness = heeds_freshness
         self._fetched: Fetched | None = None
         self._absent: dict[str, float] = {}
         self._failure = ""
         self._retry_at = -inf  # tick before which a failed first fetch is not tried again
         self._reload_at = -inf  # tick before which nothing forces a reload
+        self._stale_at = inf  # tick from which any token may force one all the same
 
     @property
     def keys(self) -> KeySet | None:
         return None if self._fetched is None else self._fetched.keys
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was asked for, and never came."""
+        return self._fetched is None and self._failure != ""
 
     @property
     def previous(self) -> KeySet | None:
@@ -104,14 +123,14 @@ class Remote:
         ticks = self._clock.ticks()
         if just_loaded:
             self._reload_at = ticks + self._interval
-        if ticks < self._reload_at or self._is_absent(kid, ticks):
+        if ticks < self._stale_at and (ticks < self._reload_at or self._is_absent(kid, ticks)):
             return False
         yield from once(self, self._reload)
         self._remember_absent(kid)
         return self.keys is not seen
 
     def _reload(self) -> Flow[None]:
-        if self._clock.ticks() >= self._reload_at:
+        if self._clock.ticks() >= min(self._reload_at, self._stale_at):
             yield from self._fetch()
             self._reload_at = self._clock.ticks() + self._interval
 
@@ -152,16 +171,25 @@ class Remote:
 
     def _fetch(self, source: Source | None = None) -> Flow[bool]:
         """One fetch. False when it failed: then everything stays as it was, but for the time to wait."""
+        asked = self._clock.ticks()
         try:
             document = yield from read_document(source or self.source)
         except (Unavailable, Malformed) as error:
             text = error.detail if isinstance(error, TransportError) else f"{self.source.place}: {error}"
             self._failure = f"key set not loaded: {text}"
             self._retry_at = self._clock.ticks() + self._interval
+            self._stale_at = max(self._stale_at, self._clock.ticks() + STALE_INTERVAL)
             log.warning("%s", self._failure)
             return False
         self._adopt(document)
+        if self._heeds_freshness:
+            self._heed(document.fresh_for, asked)
         return True
+
+    def _heed(self, fresh_for: float | None, asked: float) -> None:
+        """The time that is promised counts from when the question left."""
+        life = self._period if fresh_for is None else min(fresh_for, self._period)
+        self.due = self._stale_at = asked + max(life, STALE_INTERVAL)
 
     def _adopt(self, document: Document) -> None:
         """A changed set replaces the old one whole: what the provider withdrew verifies no more."""

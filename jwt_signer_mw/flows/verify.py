@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jwt_signer_mw.errors import AlgorithmNotAllowed, JwksNotConfigured, KeyUnknown, SignatureInvalid
 from jwt_signer_mw.jose import ASYMMETRIC, SYMMETRIC
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from jwt_signer_mw.tokens.compact import Compact
 
 
+class PublishedKeys(Protocol):
+    """Keys that somebody publishes: a `Remote`, or a set in a store. What each method does is said there."""
+
+    @property
+    def keys(self) -> KeySet | None: ...
+
+    def load(self) -> Flow[KeySet]: ...
+
+    def reload(self, kid: str | None, seen: KeySet, *, just_loaded: bool = False) -> Flow[bool]: ...
+
+
 class Verifier:
     """Checks signatures for one token's settings (`verify_{token}_signature`, `{token}_jwks_uri`)."""
 
@@ -25,23 +36,7 @@ class Verifier:
 
     def verify(self, token: Compact) -> Flow[None]:
         """Returns when the signature is good, else raises a refusal. Reloads the set once (decision 18)."""
-        remote = self.keys_for(token)
-        keys = remote.keys
-        just_loaded = keys is None
-        if keys is None:
-            keys = yield from remote.load()
-        if is_signed_by(token, keys):
-            return
-        if (yield from remote.reload(token.kid, keys, just_loaded=just_loaded)):
-            keys = remote.keys or keys
-            if is_signed_by(token, keys):
-                return
-        shown = printable(token.kid)
-        if keys.candidates(token.alg, token.kid):
-            raise SignatureInvalid(
-                f"no key of the set verifies it: alg {token.alg}, kid {shown}", option=self._option
-            )
-        raise KeyUnknown(f"no key for alg {token.alg}, kid {shown}", option=self._option)
+        return verify_by(token, self.keys_for(token), option=self._option)
 
     def keys_for(self, token: Compact) -> Remote:
         """The set that has to hold the token's key. Raises a refusal where no set can."""
@@ -51,6 +46,27 @@ class Verifier:
             option = "enable_hs_signatures" if token.alg in SYMMETRIC else self._option
             raise AlgorithmNotAllowed(f"alg {printable(token.alg)}", option=option)
         return self._keys
+
+
+def verify_by(token: Compact, published: PublishedKeys, *, option: str = "") -> Flow[None]:
+    """Returns when one of the keys made the signature. Reloads them once where none did (decision 18).
+
+    Raises `KeyUnknown`, `SignatureInvalid`, or what tells that there are no keys.
+    """
+    keys = published.keys
+    just_loaded = keys is None
+    if keys is None:
+        keys = yield from published.load()
+    if is_signed_by(token, keys):
+        return
+    if (yield from published.reload(token.kid, keys, just_loaded=just_loaded)):
+        keys = published.keys or keys
+        if is_signed_by(token, keys):
+            return
+    shown = printable(token.kid)
+    if keys.candidates(token.alg, token.kid):
+        raise SignatureInvalid(f"no key of the set verifies it: alg {token.alg}, kid {shown}", option=option)
+    raise KeyUnknown(f"no key for alg {token.alg}, kid {shown}", option=option)
 
 
 def is_signed_by(token: Compact, keys: KeySet) -> bool:
