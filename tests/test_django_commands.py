@@ -19,8 +19,11 @@ django_project.start()
 from django.core.management import CommandError, call_command  # noqa: E402
 from django.test import override_settings  # noqa: E402
 
+from django_jwt_signer.gate import current_gate  # noqa: E402
 from django_jwt_signer.stores import ModelStore  # noqa: E402
+from django_jwt_signer.test import trust_issuer  # noqa: E402
 from jwt_signer_mw.keysets.sealing import Sealing  # noqa: E402
+from jwt_signer_mw.testing import Issuer  # noqa: E402
 from stores import name, some_set  # noqa: E402
 
 if TYPE_CHECKING:
@@ -69,6 +72,50 @@ class TestCheck:
             call_command("jwt_signer_check", stdout=output)
         assert "jwt_signer.E002 access_token_leeway" in output.getvalue()
         assert "jwt_signer.E029 realm" in output.getvalue()
+
+
+class TestExplain:
+    def ask(self, *arguments: str) -> tuple[str, int]:
+        output = StringIO()
+        try:
+            call_command("jwt_signer_explain", *arguments, stdout=output)
+        except SystemExit as leaving:
+            return output.getvalue(), int(str(leaving.code))
+        return output.getvalue(), 0
+
+    def test_by_the_policy_of_the_view(self) -> None:
+        with override_settings(JWT_SIGNER={"default": GOOD, "partners": {**GOOD, "realm": "partners"}}):
+            text, status = self.ask("--path", "/partners", "--token", "e30.e30.x")
+            assert status == 1
+            assert text.startswith("GET /partners, policy partners\n")
+            assert self.ask("--path", "/plain")[0].startswith("GET /plain, policy default\n")
+            assert self.ask("--path", "/nowhere", "--policy", "partners")[0].startswith(
+                "GET /nowhere, policy p"
+            )
+
+    def test_a_request_that_passes(self) -> None:
+        with override_settings(JWT_SIGNER=GOOD), trust_issuer() as issuer:
+            settings = current_gate().policies["default"].settings
+            _, value = issuer.header(settings.access_token, {"sub": "alice"})
+            text, status = self.ask("--path", "/plain", "--token", value.removeprefix("Bearer "))
+            assert (status, "forwarded" in text) == (0, True)
+            _, forged = Issuer().header(settings.access_token, {"sub": "alice"})
+            text, status = self.ask("--path", "/plain", "--header", f"Authorization: {forged}", "--json")
+            assert json.loads(text)["reason"] == "key_unknown"
+
+    def test_an_exempt_view(self) -> None:
+        for path in ("/exempt", "/jwt-signer/jwks/kong"):
+            assert self.ask("--path", path) == (
+                f"{path} leads to a view that no token is asked for: it passes.\n",
+                0,
+            )
+
+    @pytest.mark.parametrize(
+        "wrong", [("--policy", "nobody"), ("--at", "soon"), ("--path", "/unknown-policy")]
+    )
+    def test_wrong_use(self, wrong: tuple[str, ...]) -> None:
+        with pytest.raises(CommandError):
+            self.ask(*wrong)
 
 
 class TestKeys:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import jwt
 import pytest
@@ -90,7 +90,8 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops]:
 
 @pytest.fixture(params=COMBINATIONS, ids="-".join)
 def shop(request: pytest.FixtureRequest, shops: Shops, oidc_provider: OidcProvider) -> Shop:
-    return shops.open(*request.param, oidc_provider)
+    server, database = request.param
+    return shops.open(server, database, oidc_provider)
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -167,7 +168,7 @@ class Crowd:
         tokens = [provider.mint() for _ in range(size)]
         self._threads = [threading.Thread(target=self._ask, args=(token,)) for token in tokens]
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "examples" / "django"))
 
-from shop.settings import *  # noqa: E402, F403
+from shop.settings import *  # type: ignore[import-not-found]  # noqa: F403  # pyright: ignore[reportMissingImports]
 
 ROOT_URLCONF = "django_project.shop_urls"
 JWT_SIGNER = json.loads(os.environ.get("SHOP_POLICIES", '{"default": {}}'))

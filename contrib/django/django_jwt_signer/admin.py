@@ -75,7 +75,7 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
         return SetRow.of(row).kids("signing")
 
     @admin.display(description="signing since")
-    def signing_since(self, row: Keyset) -> Any:
+    def signing_since(self, row: Keyset) -> str:
         return SetRow.of(row).signing_since
 
     @admin.display(description="next")
@@ -87,11 +87,11 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
         return SetRow.of(row).kids("previous")
 
     @admin.display(description="last rotated")
-    def rotated(self, row: Keyset) -> Any:
+    def rotated(self, row: Keyset) -> str:
         return SetRow.of(row).rotated
 
     @admin.display(description="created")
-    def created(self, row: Keyset) -> Any:
+    def created(self, row: Keyset) -> str:
         return SetRow.of(row).created
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
         context = {
             **self.admin_site.each_context(request),
             "title": f"{verb} {names}?",
-            "verb": verb,
+            "verb": verb[0].lower() + verb[1:],
             "rows": rows,
             "opts": self.opts,
             "consequences": consequences,

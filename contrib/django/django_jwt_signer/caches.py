@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.cache import caches
 
 from jwt_signer_mw.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PREFIX = "jwt-signer:introspection:"
 
@@ -30,6 +33,9 @@ class FrameworkCache:
 
     def delete(self, key: str) -> None:
         self._call("delete", PREFIX + key)
+
+    def purge(self, _fits: Callable[[bytes], bool]) -> None:
+        """Django's caches can't be searched."""
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         try:

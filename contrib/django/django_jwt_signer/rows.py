@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.utils.formats import localize
+from django.utils.timezone import localtime
+
 from django_jwt_signer.keysets import project_store
 from jwt_signer_mw.errors import StoredKeysUnreadable
 from jwt_signer_mw.keysets.keyset import GENERATIONS
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 SIGNING = "signing"
 UNREADABLE = "can't be read"
+NEVER = "-"
 SHORT = 12  # characters of a thumbprint that tell two apart
 
 
@@ -74,17 +78,18 @@ class SetRow:
         return UNREADABLE if self.stored is None else ", ".join(sorted(self.stored.algorithms))
 
     @property
-    def created(self) -> datetime | None:
-        return None if self.stored is None else _moment(self.stored.created_at)
+    def created(self) -> str:
+        return NEVER if self.stored is None else _text(_moment(self.stored.created_at))
 
     @property
-    def rotated(self) -> datetime | None:
-        return None if self.stored is None else _moment(self.stored.rotated_at)
+    def rotated(self) -> str:
+        return NEVER if self.stored is None else _text(_moment(self.stored.rotated_at))
 
     @property
-    def signing_since(self) -> datetime | None:
+    def signing_since(self) -> str:
         """Of the key that signs longest, if there are several algorithms."""
-        return min((key.signing_since for key in self.keys if key.signs and key.signing_since), default=None)
+        moments = [key.signing_since for key in self.keys if key.signs and key.signing_since]
+        return _text(min(moments, default=None))
 
     def kids(self, which: str) -> str:
         """Short, of a generation or of what signs now."""
@@ -112,6 +117,11 @@ def _key_row(stored: StoredSet, key: StoredKey, now: float) -> KeyRow:
         _moment(key.signing_until),
         _moment(stored.needed_until(key)),
     )
+
+
+def _text(moment: datetime | None) -> str:
+    """In the project's time zone and language."""
+    return NEVER if moment is None else str(localize(localtime(moment)))
 
 
 def _moment(seconds: float | None) -> datetime | None:

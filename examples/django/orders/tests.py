@@ -1,5 +1,7 @@
 """Tests of the views. They need no identity provider: `manage.py test`."""
 
+# ruff: noqa: S101
+
 from __future__ import annotations
 
 from typing import Any
@@ -28,23 +30,23 @@ class OrdersTests(TestCase):
 
     def test_customer(self) -> None:
         seen = self.client.get("/orders/", claims={"sub": "alice"}).json()
-        self.assertEqual(seen, {"customer": "alice", "stock": ["Authorization"]})
+        assert seen == {"customer": "alice", "stock": ["Authorization"]}
 
     async def test_customer_of_the_async_view(self) -> None:
         seen = (await self.async_client.get("/orders/async/", claims={"sub": "alice"})).json()
-        self.assertEqual(seen["customer"], "alice")
+        assert seen["customer"] == "alice"
 
     def test_nobody(self) -> None:
-        self.assertEqual(self.client.get("/orders/", claims=None).status_code, 401)
+        assert self.client.get("/orders/", claims=None).status_code == 401
 
     def test_new_orders_need_a_scope(self) -> None:
-        self.assertEqual(self.client.post("/orders/new/").status_code, 403)
+        assert self.client.post("/orders/new/").status_code == 403
         claims = {"sub": "alice", "scope": "orders:write"}
-        self.assertEqual(self.client.post("/orders/new/", claims=claims).status_code, 201)
+        assert self.client.post("/orders/new/", claims=claims).status_code == 201
 
     def test_partners(self) -> None:
-        self.assertEqual(self.client.get("/orders/partners/").status_code, 403)
-        self.assertEqual(self.client.get("/orders/partners/", policy="partners").status_code, 200)
+        assert self.client.get("/orders/partners/").status_code == 403
+        assert self.client.get("/orders/partners/", policy="partners").status_code == 200
 
     def test_health(self) -> None:
-        self.assertEqual(self.client.get("/orders/health/", claims=None).status_code, 200)
+        assert self.client.get("/orders/health/", claims=None).status_code == 200
