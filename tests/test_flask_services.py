@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,8 +34,6 @@ from stores import Place, open_place
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from sqlalchemy import Engine
 
     from jwt_signer_mw.flows.commands import Exchange, Reply
 
@@ -141,37 +139,40 @@ class TestDatabaseServer:
         with ExitStack() as cleanup:
             yield open_place(request.param, tmp_path, cleanup)
 
-    def protected(self, place: Place) -> tuple[Flask, SQLAlchemy, Engine]:
+    @contextmanager
+    def application(self, place: Place) -> Iterator[tuple[Flask, SQLAlchemy]]:
         app = Flask(__name__)
         app.config.update(SQLALCHEMY_DATABASE_URI=place.url, SQLALCHEMY_RECORD_QUERIES=True)
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
         database = SQLAlchemy(app)
         with app.app_context():
-            return app, database, database.engine
+            try:
+                yield app, database
+            finally:
+                database.engine.dispose()
 
     def test_workers_share_keys(self, place: Place) -> None:
         documents = set()
         for _ in range(2):
-            app, _, engine = self.protected(place)
-            JWTSigner(app, transport=ISSUER, **NO_STORE)
-            documents.add(app.test_client().get("/jwt-signer/jwks/kong").text)
-            engine.dispose()
+            with self.application(place) as (app, _database):
+                JWTSigner(app, transport=ISSUER, **NO_STORE)
+                documents.add(app.test_client().get("/jwt-signer/jwks/kong").text)
         assert len(documents) == 1
 
     def test_the_pool_of_the_application_is_left_alone(self, place: Place) -> None:
-        app, _, engine = self.protected(place)
-        with engine.connect():  # the only connection that it may have
+        with (
+            self.application(place) as (app, database),
+            database.engine.connect(),
+        ):  # the only one it may have
             JWTSigner(app, transport=ISSUER, **NO_STORE)
             assert app.test_client().get("/", headers=bearer()).status_code == 404
-        engine.dispose()
 
     def test_recorded_queries_show_no_key(self, place: Place) -> None:
-        app, database, engine = self.protected(place)
-        with app.app_context():
+        with self.application(place) as (app, database):
             JWTSigner(app, transport=ISSUER, **NO_STORE)
             database.session.execute(database.text("SELECT 1"))
             assert [query.statement for query in get_recorded_queries()] == ["SELECT 1"]
-        engine.dispose()
+            database.session.close()
 
 
 class TestCache:
