@@ -122,7 +122,7 @@ def evil(headers: list[tuple[str, str]], seen: Seen) -> list[str]:
 def test_every_request_ends_well_and_alike(
     runners: dict[str, Runner], headers: list[tuple[str, str]], target: str, method: str
 ) -> None:
-    # WSGI joins what ASGI keeps apart, and does not read a name with a dot (which is removed all the same)
+    """No client's copy of a managed header passes; both adapters decide alike; statuses are the known ones."""
     folded = [name.lower().replace("_", "-") for name, _ in headers]
     outcomes = {
         name: runner.send(Plain(method, target, "x", tuple(headers))) for name, runner in runners.items()

@@ -522,7 +522,7 @@ def test_certificates_are_verified(
 ) -> None:
     import ssl
 
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(getattr(certificates, which).bundle)
     listener = socket.create_server(("127.0.0.1", 0))
