@@ -22,8 +22,9 @@ COMMANDS = {
     "demo": "show the five scenarios, on servers that are started for it",
     "check": "find all problems of a settings file, or say what will happen to a request",
     "explain": "say step by step what becomes of one request, and why",
+    "serve": "be a gateway in front of services, or answer the questions of other proxies",
     "schema": "print the JSON Schema of settings files, for editors",
-    "keys": "list, show, rotate or delete our key sets",
+    "keys": "list, show, rotate, revoke, delete or reencrypt our key sets",
 }
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 

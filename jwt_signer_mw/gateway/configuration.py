@@ -61,7 +61,7 @@ def read_configuration(content: Mapping[str, Any], environ: Mapping[str, str]) -
     gateway = _read_part(GatewayOptions, content.get(GATEWAY, {}), GATEWAY, environ, problems)
     routes = _read_routes(content.get(ROUTES), environ, problems)
     names = [*_given_policies(content)]
-    problems += (*_faults_of_gateway(gateway), *_faults_of_routes(routes, names))
+    problems += (*faults_of_gateway(gateway), *_faults_of_routes(routes, names))
     if any(problem.level == "error" for problem in problems):
         raise ConfigurationError(problems)
     return Configuration(policies, routes, gateway, tuple(problems))
@@ -149,7 +149,7 @@ def _read_part(
     return kind(**values)
 
 
-def _faults_of_gateway(gateway: GatewayOptions) -> Iterator[Problem]:
+def faults_of_gateway(gateway: GatewayOptions) -> Iterator[Problem]:
     yield from _fault_of_upstream(gateway.upstream, f"{GATEWAY}.upstream")
     if listening(gateway.listen) is None:
         yield _error("E007", f"{GATEWAY}.listen", "is neither host:port nor unix:/path.")

@@ -7,7 +7,7 @@ named host before all hosts, a named method before all methods. The order in the
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from jwt_signer_mw.request.exempt import is_ambiguous
 from jwt_signer_mw.request.responses import host_name
@@ -23,15 +23,23 @@ class AmbiguousPath(ValueError):
 
 
 class Router:
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], default_upstream: str | None = None) -> None:
         self._routes = tuple(sorted(routes, key=_particularity, reverse=True))
+        bases = [urlsplit(route.upstream or default_upstream or "").path for route in self._routes]
+        rewritten = any(route.strip_path for route in self._routes) or any(map(_leads_below, bases))
+        self._strict = len(self._routes) > 1 or rewritten
 
     def find(self, host: str, path: str, method: str) -> Route | None:
-        """`path` is decoded, `host` may have a port. Raises `AmbiguousPath` where there is a choice."""
-        if len(self._routes) > 1 and is_ambiguous(path):
+        """`path` is decoded, `host` may have a port. Raises `AmbiguousPath` where there is a
+        choice, or where the path is put behind another one."""
+        if self._strict and is_ambiguous(path):
             raise AmbiguousPath(path)
         host = host_name(host).lower().rstrip(".")
         return next((route for route in self._routes if _fits(route, host, path, method)), None)
+
+
+def _leads_below(base: str) -> bool:
+    return base not in ("", "/")
 
 
 def _particularity(route: Route) -> tuple[bool, bool, int, bool, bool]:

@@ -1,0 +1,165 @@
+"""The policies of a gateway at work: one driver, one store per URL, and what survives a reload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from jwt_signer_mw.assembly import Assembly
+from jwt_signer_mw.flows.administration import Administration
+from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.gateway.options import DEFAULT
+from jwt_signer_mw.gateway.routing import Router
+from jwt_signer_mw.keysets.store import open_store
+from jwt_signer_mw.messages import Forward, Incoming
+from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
+    from jwt_signer_mw.flows.remote import Remote
+    from jwt_signer_mw.gateway.configuration import Configuration
+    from jwt_signer_mw.keysets.store import KeysetStore
+    from jwt_signer_mw.messages import Decision
+    from jwt_signer_mw.settings import Settings
+
+
+class Asked(NamedTuple):
+    """The head of a request, before it is known which policy decides. `headers`: see `Managed.read`."""
+
+    method: str
+    path: str
+    host: str
+    headers: Mapping[str, tuple[str, ...]]
+
+
+class Policy:
+    """Decides requests by one set of settings."""
+
+    def __init__(self, name: str, assembly: Assembly, driver: AsynchronousDriver) -> None:
+        self.name = name
+        self.assembly = assembly
+        self.pipeline = assembly.pipeline
+        self._driver = driver
+
+    async def decide(self, asked: Asked) -> Decision:
+        incoming = self._incoming(asked)
+        pipeline = self.pipeline
+        if not incoming.repeated and (not pipeline.exempt or incoming.path not in pipeline.exempt):
+            forward = pipeline.recall(incoming.values)
+            if forward is not None:
+                if pipeline.observers:
+                    pipeline.accepted(incoming.method, incoming.path, forward)
+                return forward
+        return await self._driver.run(pipeline.decide(incoming))
+
+    def _incoming(self, asked: Asked) -> Incoming:
+        reads, headers = self.pipeline.reads, asked.headers
+        values = tuple([headers[name][0] if name in headers else None for name in reads])
+        repeated = frozenset(place for place, name in enumerate(reads) if len(headers.get(name, ())) > 1)
+        return Incoming(asked.method, asked.path, asked.host, values, repeated)
+
+
+class Managed:
+    """Tells of any header name whether some policy reads or writes it: no client's copy goes on."""
+
+    def __init__(self, policies: Mapping[str, Policy]) -> None:
+        self._sets = tuple(policy.pipeline.managed for policy in policies.values())
+        self.reads = frozenset(name for policy in policies.values() for name in policy.pipeline.reads)
+        written = [name for policy in policies.values() for name in policy.pipeline.writes]
+        self.names = tuple(dict.fromkeys(name.lower() for name in (*self.reads, *written)))
+        self._known: dict[bytes, bool] = {}
+
+    def __contains__(self, name: bytes) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            text = name.decode("latin-1")
+            known = any(text in managed for managed in self._sets)
+            if len(self._known) < MAX_REMEMBERED_NAMES and len(name) <= 64:
+                self._known[name] = known
+        return known
+
+    def read(self, headers: list[tuple[bytes, bytes]]) -> dict[str, tuple[str, ...]]:
+        """The values of the headers that some policy reads, by folded name."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, value in headers:
+            if name in self and (folded := fold(name.decode("latin-1"))) in self.reads:
+                found[folded] = (*found.get(folded, ()), value.decode("latin-1"))
+        return found
+
+
+class Ruling(NamedTuple):
+    """Everything that one configuration rules; a reload puts another in its place."""
+
+    configuration: Configuration
+    policies: Mapping[str, Policy]
+    router: Router
+    managed: Managed
+    administration: Administration
+
+
+class Workshop:
+    """Builds rulings. Policies that a reload leaves as they are keep their keys and caches."""
+
+    def __init__(self, driver: AsynchronousDriver) -> None:
+        self.driver = driver
+        self._stores: dict[object, KeysetStore] = {}
+        self._assemblies: dict[str, Assembly] = {}  # by the fingerprint of their settings
+
+    async def build(self, configuration: Configuration) -> Ruling:
+        """Raises `ConfigurationError`; what runs is not touched before all is built."""
+        assemblies = {
+            settings.fingerprint: await self._assemble(settings)
+            for settings in configuration.policies.values()
+        }
+        policies = {
+            name: Policy(name, assemblies[settings.fingerprint], self.driver)
+            for name, settings in configuration.policies.items()
+        }
+        default = policies[DEFAULT].assembly
+        self._assemblies = assemblies
+        administration = Administration(
+            AllKeysets(policies), default.settings, default.clock, explain=default.explainer.explain
+        )
+        return Ruling(
+            configuration,
+            policies,
+            Router(configuration.routes, configuration.gateway.upstream),
+            Managed(policies),
+            administration,
+        )
+
+    async def _assemble(self, settings: Settings) -> Assembly:
+        known = self._assemblies.get(settings.fingerprint)
+        if known is not None:
+            return known
+        assembly = Assembly(settings, keyset_store=self._store(settings))
+        await self.driver.run(assembly.keyring.prepare())
+        return assembly
+
+    def _store(self, settings: Settings) -> KeysetStore | None:
+        """One store per URL, or two policies that name one key set would have two; None for an object."""
+        url, keys = settings.keyset_store, settings.keyset_encryption_keys or ()
+        if url is not None and not (isinstance(url, str) and "://" in url):
+            return None
+        if (url, keys) not in self._stores:
+            self._stores[url, keys] = open_store(url, encryption_keys=keys)
+        return self._stores[url, keys]
+
+
+class AllKeysets:
+    """The key sets of all policies; one that several of them have in one store counts once."""
+
+    def __init__(self, policies: Mapping[str, Policy]) -> None:
+        self._policies = policies
+
+    def sets(self) -> tuple[Named | Remote, ...]:
+        found: dict[object, Named | Remote] = {}
+        for policy in self._policies.values():
+            store = id(policy.assembly.keyset_store)
+            for keys in policy.assembly.keyring.sets():
+                found.setdefault((keys.name, store) if isinstance(keys, Named) else keys.id, keys)
+        return tuple(found.values())
+
+
+NOT_LOOKED_AT = Forward()  # for routes that are exempt
