@@ -15,6 +15,7 @@ from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.errors import JWTSignerError
 from jwt_signer_mw.explain import Asked
 from jwt_signer_mw.flows.administration import AdminRequest
+from jwt_signer_mw.flows.purge import Purge
 from jwt_signer_mw.messages import IDENTITY, Forward, Incoming
 from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAME, MAX_REMEMBERED_NAMES, fold
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.drivers.asynchronous import AsyncTransport
     from jwt_signer_mw.explain import Circumstances, Explanation, Headers
     from jwt_signer_mw.flows.administration import Administration
+    from jwt_signer_mw.flows.purge import Purged
     from jwt_signer_mw.settings import Settings
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -115,6 +117,14 @@ class JWTSignerMiddleware:
     async def explain(self, headers: Headers, **circumstances: Unpack[Circumstances]) -> Explanation:
         """What would become of a request with these headers, step by step, and why."""
         return await self.driver.run(self.assembly.explainer.explain(Asked.about(headers, circumstances)))
+
+    async def purge(
+        self, *, jti: str | None = None, subject: str | None = None, everything: bool = False
+    ) -> Purged:
+        """Forgets what was decided and answered about a token, a subject or all: the next request is judged
+        anew. Raises `Malformed` unless one of them is given, `StoreError`."""
+        purge = Purge.of(jti=jti, subject=subject, everything=everything)
+        return await self.driver.run(self.pipeline.purge(purge))
 
     def _sort(self, headers: Iterable[Pair]) -> tuple[list[Pair], list[str | None], list[Value]]:
         """The headers that go on, the values in the order of `reads`, and what came a second time."""

@@ -62,12 +62,12 @@ class TokenIdentity:
     @property
     def claims(self) -> dict[str, Any]:
         """What was verified, as it came in."""
-        return _claims_in(self._carrier) if self._payload is None else parse_object(self._payload)
+        return claims_in(self._carrier) if self._payload is None else parse_object(self._payload)
 
     @property
     def upstream_claims(self) -> dict[str, Any] | None:
         """What the new token says; None where none was signed."""
-        return None if self._new is None else _claims_in(self._new)
+        return None if self._new is None else claims_in(self._new)
 
     def __repr__(self) -> str:
         return f"TokenIdentity(source={self.source!r})"  # claims are personal, tokens are secret
@@ -134,6 +134,7 @@ class Rejection(NamedTuple):
 Decision: TypeAlias = Forward | Rejection
 
 
-def _claims_in(header_value: str) -> dict[str, Any]:
+def claims_in(header_value: str) -> dict[str, Any]:
+    """The claims of a JWT, with or without a scheme before it."""
     token = header_value.rpartition(" ")[2]
     return parse_object(decode_base64url(token.split(".", 2)[1]))

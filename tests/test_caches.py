@@ -72,11 +72,13 @@ def test_the_one_in_memory_is_bounded_and_forgets_the_least_used() -> None:
     assert nothing.get("a") is None
 
 
-VERDICT = Verdict(1_800_000_100.0, 0.0, ("Authorization",), ("Bearer x",), (None, None), None)
+VERDICT = Verdict(
+    1_800_000_000.0 - 7200, 1_800_000_100.0, 0.0, ("Authorization",), ("Bearer x",), (None, None), None
+)
 
 
 def put(verdicts: VerdictCache, name: bytes) -> None:
-    verdicts.put(name, VERDICT._replace(fresh=verdicts.deadline()))
+    verdicts.put(name, VERDICT._replace(fresh=verdicts.deadline()), verdicts.generation)
 
 
 def get(verdicts: VerdictCache, name: bytes) -> Verdict | None:

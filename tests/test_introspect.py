@@ -218,8 +218,11 @@ def test_a_shared_cache_that_is_down_costs_no_answer(caplog: pytest.LogCaptureFi
         def delete(self, key: str) -> None:
             raise StoreError("cache is down")
 
+        def purge(self, fits: object) -> int | None:
+            raise StoreError("cache is down")
+
     setting = Setting()
-    setting.introspector._cache = Down()
+    setting.introspector.answers._cache = Down()
     stepper = Stepper(answer(), answer())
     setting.ask(stepper)
     setting.ask(stepper)

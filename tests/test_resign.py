@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Any
 
 import jwt as pyjwt
@@ -41,7 +42,7 @@ def resign(
     settings = Settings.load(options)
     clock = Clock.of(FrozenClock(NOW))
     resigner = Resigner(settings.access_token, settings, OneKey(key), clock)
-    examined = Examined("jwt", "", claims, b"", expiry_claim, float("inf"), None)
+    examined = Examined("jwt", "", claims, b"", expiry_claim, -inf, inf, None)
     return Stepper().run(resigner.resign(examined))
 
 
@@ -139,7 +140,7 @@ def test_the_header_follows_the_key() -> None:
     settings = Settings.load({"access_token_signing_algorithm": "ES256"})
     keys = OneKey(ES256)
     resigner = Resigner(settings.access_token, settings, keys, Clock.of(FrozenClock(NOW)))
-    examined = Examined("jwt", "", {"exp": NOW + 1}, b"", ("exp",), float("inf"), None)
+    examined = Examined("jwt", "", {"exp": NOW + 1}, b"", ("exp",), -inf, inf, None)
     assert pyjwt.get_unverified_header(Stepper().run(resigner.resign(examined)))["kid"] == ES256.thumbprint
     keys.key = generate_key("ES256")
     assert pyjwt.get_unverified_header(Stepper().run(resigner.resign(examined)))["kid"] == keys.key.thumbprint

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from jwt_signer_mw.backends import load_backend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jwt_signer_mw.clock import Clock
 
 BACKENDS = {
@@ -29,6 +31,10 @@ class SharedCache(Protocol):
     def put(self, key: str, value: bytes, seconds: float) -> None: ...
 
     def delete(self, key: str) -> None: ...
+
+    def purge(self, fits: Callable[[bytes], bool]) -> int | None:
+        """Deletes the values that fit. Their number; None where the values can't be listed."""
+        ...
 
 
 def open_cache(url: str, *, size: int, clock: Clock) -> SharedCache:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from jwt_signer_mw.clock import Clock
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 def open_url(_url: str, size: int, clock: Clock) -> MemoryCache:
     return MemoryCache(size, clock)
+
+
+def snapshot(entries: Mapping[K, V]) -> list[tuple[K, V]]:
+    """The entries of a mapping that other threads change."""
+    while True:
+        try:
+            return list(entries.items())
+        except RuntimeError:  # it changed just now
+            continue
 
 
 class MemoryCache:
@@ -51,3 +65,7 @@ class MemoryCache:
 
     def delete(self, key: str) -> None:
         self._entries.pop(key, None)
+
+    def purge(self, fits: Callable[[bytes], bool]) -> int:
+        keys = [key for key, (_, value) in snapshot(self._entries) if fits(value)]
+        return sum(self._entries.pop(key, None) is not None for key in keys)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jwt_signer_mw.explain.trace import Trace
+    from jwt_signer_mw.flows.answers import Answer
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.flows.examine import Examined
@@ -89,7 +90,7 @@ class TracedIntrospector(Introspector):
         trace.add("good", f"the token is active ({how}); members: {names}", option=self._option("endpoint"))
         return answer
 
-    def _ask(self, token: str, key: str) -> Flow[tuple[float, bytes]]:
+    def _ask(self, token: str, key: str) -> Flow[Answer]:
         if self._trace.offline:
             raise Undecided("only the provider knows this token", option=self._option("endpoint"))
         return (yield from super()._ask(token, key))

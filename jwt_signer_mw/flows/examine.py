@@ -15,7 +15,7 @@ from jwt_signer_mw.errors import (
 )
 from jwt_signer_mw.flows.consumers import map_consumer
 from jwt_signer_mw.request.extract import reader_of
-from jwt_signer_mw.tokens.checks import compile_checks, run_checks, valid_until
+from jwt_signer_mw.tokens.checks import compile_checks, run_checks, valid_since, valid_until
 from jwt_signer_mw.tokens.claims import read_claim
 from jwt_signer_mw.tokens.compact import Encoded, read_compact, read_segments
 from jwt_signer_mw.wire import Malformed, parse_object
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 
 
 class Examined(NamedTuple):
-    """A token that passed. `until`: seconds since the epoch at which it has to be examined again."""
+    """A token that passed. It would pass again between `since` and `until`, in seconds since the epoch."""
 
     source: Source
     token: str
     claims: Claims
     payload: bytes
     expiry_claim: Path
+    since: float
     until: float  # -inf: it is examined each time
     consumer: Consumer | None
 
@@ -112,13 +113,16 @@ class Examiner:
         run_checks(self._checks, claims, self._now())
         if consumer is None and rules.consumer_claim:
             consumer = yield from map_consumer(self._consumers, rules, claims)
-        until = valid_until(rules, claims)
-        return Examined("jwt", encoded.text, claims, token.payload, rules.expiry_claim, until, consumer)
+        since, until = valid_since(rules, claims), valid_until(rules, claims)
+        return Examined(
+            "jwt", encoded.text, claims, token.payload, rules.expiry_claim, since, until, consumer
+        )
 
     def _examine_opaque(self, text: str, consumer: Consumer | None) -> Flow[Examined]:
         token = self._token
         answer = yield from self._introspector.introspect(text)
         run_checks(self._introspection_checks, answer.claims, self._now())
+        since = valid_since(token.introspection, answer.claims)
         until = min(answer.until, valid_until(token.introspection, answer.claims))
         claims, payload, expiry_claim = answer.claims, answer.body, token.introspection.expiry_claim
         checks = self._checks_without_expiry
@@ -130,6 +134,7 @@ class Examiner:
             checks = self._checks
         if not token.trust_introspection:
             run_checks(checks, claims, self._now())
+            since = max(since, valid_since(token.claims, claims))
             until = min(until, valid_until(token.claims, claims))
             expiry_claim = token.claims.expiry_claim
         if consumer is None:
@@ -138,7 +143,11 @@ class Examiner:
             consumer = yield from map_consumer(self._consumers, token.claims, claims)
         if not token.cache_introspection:
             until = -math.inf
-        return Examined("introspection", text, claims, payload, expiry_claim, until, consumer)
+        return Examined("introspection", text, claims, payload, expiry_claim, since, until, consumer)
+
+    def forget_flights(self) -> None:
+        """Answers of a provider that are on their way are good for their own request only."""
+        self._introspector.answers.generation += 1
 
     def _embedded(self, claims: Claims, path: Path) -> Compact:
         text = read_claim(claims, path)

@@ -12,12 +12,11 @@ from jwt_signer_mw.errors import (
     IntrospectionNotConfigured,
     IntrospectionRefused,
     ProviderUnavailable,
-    StoreError,
     TokenInactive,
     TransportError,
 )
-from jwt_signer_mw.events import log
-from jwt_signer_mw.flows.commands import Exchange, Flow, Reply, call, fetch, once
+from jwt_signer_mw.flows.answers import Answer, Answers
+from jwt_signer_mw.flows.commands import Exchange, Flow, Reply, fetch, once
 from jwt_signer_mw.tokens.claims import is_date
 from jwt_signer_mw.wire import Malformed, parse_object
 
@@ -46,7 +45,7 @@ class Introspector:
 
     def __init__(self, token: TokenSettings, settings: Settings, cache: SharedCache, clock: Clock) -> None:
         self._token = token
-        self._cache = cache
+        self.answers = Answers(cache, clock)
         self._caches = token.cache_introspection and settings.introspection_cache_size > 0
         self._ttl = settings.introspection_cache_ttl
         self._now = clock.now
@@ -70,11 +69,10 @@ class Introspector:
         """The provider's answer. Raises a refusal, `ProviderUnavailable` after two failed attempts."""
         self._require_configuration()
         key = hashlib.sha256(self._scope + token.encode()).hexdigest()
-        answer = (yield from self._recall(key)) if self._caches else None
+        answer = (yield from self.answers.recall(key)) if self._caches else None
         if answer is None:
             answer = yield from once(("introspect", key), partial(self._ask, token, key))
-        until, body = answer
-        return Introspected(self._read(body), body, until)
+        return Introspected(self._read(answer.body), answer.body, answer.until)
 
     def _require_configuration(self) -> None:
         name = self._token.name
@@ -83,22 +81,20 @@ class Introspector:
         if not self._token.introspection_endpoint:
             raise IntrospectionNotConfigured("opaque token", option=f"{name}_introspection_endpoint")
 
-    def _ask(self, token: str, key: str) -> Flow[tuple[float, bytes]]:
+    def _ask(self, token: str, key: str) -> Flow[Answer]:
         if self._caches:  # whoever asked a moment ago may have left the answer
-            known = yield from self._recall(key)
+            known = yield from self.answers.recall(key)
             if known is not None:
                 return known
+        generation = self.answers.generation
         reply = yield from self._exchange(token)
         option = self._option("endpoint")
         if reply.status != OK:
             raise IntrospectionRefused(f"status {reply.status}", option=option)
         if reply.headers.get("content-type", "").lower().startswith(SIGNED_ANSWER):
             raise IntrospectionRefused("a signed answer, which nobody asked for", option=option)
-        now = self._now()
-        until = _useful_until(reply.body, now, self._ttl)
-        if self._caches and until > now:
-            yield from self._remember(key, reply.body, until, until - now)
-        return until, reply.body
+        answer = Answer(_useful_until(reply.body, self._now(), self._ttl), reply.body)
+        return (yield from self.answers.remember(key, answer, generation)) if self._caches else answer
 
     def _exchange(self, token: str) -> Flow[Reply]:
         fields = [("token", token)]
@@ -119,30 +115,6 @@ class Introspector:
                 return reply
             failure = f"status {reply.status}"
         raise ProviderUnavailable(f"introspection failed twice: {failure}", option=self._option("endpoint"))
-
-    def _recall(self, key: str) -> Flow[tuple[float, bytes] | None]:
-        try:
-            value = (yield from call(self._cache.get, key)) if self._cache.blocking else self._cache.get(key)
-        except StoreError as error:  # a cache that is down costs time, never an answer
-            log.warning("%s", error.detail)
-            return None
-        if value is None:
-            return None
-        try:
-            until, body = float(value.partition(b" ")[0]), value.partition(b" ")[2]
-        except ValueError:  # written by somebody else
-            return None
-        return (until, body) if until > self._now() else None
-
-    def _remember(self, key: str, body: bytes, until: float, seconds: float) -> Flow[None]:
-        value = b"%r %b" % (until, body)
-        try:
-            if self._cache.blocking:
-                yield from call(self._cache.put, key, value, seconds)
-            else:
-                self._cache.put(key, value, seconds)
-        except StoreError as error:
-            log.warning("%s", error.detail)
 
     def _read(self, body: bytes) -> dict[str, Any]:
         """The claims of an active token (RFC 7662 section 2.2): `active` is exactly true."""

@@ -30,6 +30,7 @@ class Lane(NamedTuple):
     resigner: Resigner | None  # None: nothing is signed
     upstream: Output | None
     original: Output | None
+    names_owner: bool  # the new token does: it has the jti and the subject of the old one
     place: int = -1  # of the header among those that are read
 
     def read(self, incoming: Incoming) -> Token | None:
@@ -56,7 +57,9 @@ def lane_of(
     original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
     resigner = None if upstream is None else Resigner(token, settings, keyring.signing(token), clock)
     header = "" if examiner.reader is None else examiner.reader.header
-    return Lane(header, examiner, resigner, upstream, original)
+    owner = {"jti", token.claims.subject_claim[0], token.introspection.subject_claim[0]}
+    names_owner = resigner is not None and resigner.keeps(owner)
+    return Lane(header, examiner, resigner, upstream, original, names_owner)
 
 
 def outputs(token: TokenSettings) -> list[Output]:

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
 from jwt_signer_mw.events import ACCEPTED, EXEMPT, Decided, instrument, log, log_refusal, refusal_is_logged
-from jwt_signer_mw.flows.commands import Once
+from jwt_signer_mw.flows.answers import purge_answers
+from jwt_signer_mw.flows.commands import Call, Once
 from jwt_signer_mw.flows.lanes import lane_of, outputs
+from jwt_signer_mw.flows.purge import Purged, Stamp
 from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, name_of
-from jwt_signer_mw.messages import Forward, Identity, Outcome
+from jwt_signer_mw.messages import Forward, Identity, Outcome, claims_in
 from jwt_signer_mw.request.exempt import ExemptPaths
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
 from jwt_signer_mw.request.responses import render
 from jwt_signer_mw.request.rewrite import consumer_headers
+from jwt_signer_mw.wire import parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.examine import Examined
     from jwt_signer_mw.flows.keys import Keyring
     from jwt_signer_mw.flows.lanes import OpenLane
+    from jwt_signer_mw.flows.purge import Purge
     from jwt_signer_mw.messages import Consumer, Decision, Incoming, Rejection
     from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.tokens.compact import Token
@@ -69,6 +73,11 @@ class Pipeline:
         self.writes = (*written, *CONSUMER_HEADERS)
         places = {header: place for place, header in enumerate(self.reads)}
         self._lanes = tuple(lane._replace(place=places.get(lane.header, -1)) for lane in lanes)
+        self._subjects = {
+            rules.subject_claim for token in tokens for rules in (token.claims, token.introspection)
+        }
+        self._cache = cache
+        self._stamp = Stamp(cache, clock, life=settings.verdict_cache_ttl if self.verdicts.enabled else 0)
         self._ticks = clock.ticks
         self._now = clock.now
         self._epoch = keyring.epoch
@@ -79,8 +88,8 @@ class Pipeline:
 
     def find(self, name: bytes, values: Values) -> Forward | None:
         """The fast road: what the values of this name got before, if it still holds."""
-        keyring, ticks = self.keyring, self._ticks()
-        if keyring.epoch != self._epoch or ticks >= keyring.due:
+        ticks = self._ticks()
+        if self._is_behind(ticks):
             return None
         verdict = self.verdicts.get(name, ticks)
         return None if verdict is None else _forward(verdict, values)
@@ -98,12 +107,8 @@ class Pipeline:
             return Forward()
         refusal: Refusal
         try:
-            keyring = self.keyring
-            if self._ticks() >= keyring.due:
-                yield from keyring.maintain()
-            if keyring.epoch != self._epoch:
-                self._epoch = keyring.epoch
-                self.verdicts.clear()
+            if self._is_behind(self._ticks()):
+                yield from self._catch_up()
             tokens = self._read(incoming)
             if name is None and not incoming.repeated:
                 name = self.name(incoming.values)
@@ -131,6 +136,21 @@ class Pipeline:
         """Tells the observers of an exempt request; an adapter calls it for exemptions of its own."""
         self._report(Decided(0, EXEMPT, method, path))
 
+    def _is_behind(self, ticks: float) -> bool:
+        """Whether keys changed, or somebody has to see whether they did."""
+        keyring = self.keyring
+        return keyring.epoch != self._epoch or ticks >= keyring.due or ticks >= self._stamp.due
+
+    def _catch_up(self) -> Flow[None]:
+        keyring = self.keyring
+        if self._ticks() >= keyring.due:
+            yield from keyring.maintain()
+        if self._ticks() >= self._stamp.due and (yield from self._stamp.look()):
+            self._forget()
+        if keyring.epoch != self._epoch:
+            self._epoch = keyring.epoch
+            self.verdicts.clear()
+
     def _read(self, incoming: Incoming) -> Tokens:
         """Both tokens, before anything is removed or asked. A refusal of the first one ends it here; one of
         the second has to wait until the first was examined."""
@@ -145,7 +165,7 @@ class Pipeline:
         """Examine both tokens, then sign, then write; raises the first refusal."""
         if name is not None and (known := self.verdicts.get(name, self._ticks())) is not None:
             return known  # somebody was faster
-        epoch = self.keyring.epoch
+        epoch, generation = self.keyring.epoch, self.verdicts.generation
         consumer: Consumer | None = None
         passed: list[Examined | None] = []
         for lane, token in zip(self._lanes, tokens, strict=True):
@@ -165,7 +185,7 @@ class Pipeline:
                 signed.append((yield from lane.resigner.resign(found)))
         verdict = self._write(values, passed, signed, consumer)
         if name is not None and verdict.until > self._now() and epoch == self.keyring.epoch:
-            self.verdicts.put(name, verdict)
+            self.verdicts.put(name, verdict, generation)
         return verdict
 
     def _write(
@@ -178,12 +198,12 @@ class Pipeline:
         names: list[str] = []
         values: list[str] = []
         outcomes: list[Outcome | None] = []
-        until = inf
+        since, until = -inf, inf
         for lane, examined, token in zip(self._lanes, passed, signed, strict=True):
             if examined is None:
                 outcomes.append(None)
                 continue
-            until = min(until, examined.until)
+            since, until = max(since, examined.since), min(until, examined.until)
             place = None
             if lane.upstream is not None and lane.resigner is not None and token is not None:
                 place = len(names)
@@ -193,15 +213,32 @@ class Pipeline:
             if lane.original is not None:
                 names.append(lane.original.name)
                 values.append(lane.original.value(examined.token))
-            payload = _payload_to_keep(carriers[lane.place] or "", examined)
+            is_told = lane.names_owner and (carriers[lane.place] or "").endswith(examined.token)
+            payload = None if is_told and examined.source == "jwt" else examined.payload
             outcomes.append(Outcome(examined.source, lane.place, payload, place))
         if consumer is not None:
             for name, value in consumer_headers(consumer):
                 names.append(name)
                 values.append(value)
         return Verdict(
-            until, self.verdicts.deadline(), tuple(names), tuple(values), tuple(outcomes), consumer
+            since, until, self.verdicts.deadline(), tuple(names), tuple(values), tuple(outcomes), consumer
         )
+
+    def purge(self, purge: Purge) -> Flow[Purged]:
+        """Forgets what was decided and answered about some tokens. Raises `StoreError`."""
+        for lane in self._lanes:
+            lane.examiner.forget_flights()
+        fits = partial(purge.fits, subjects=self._subjects)
+        verdicts = yield Call(self.verdicts.purge, (lambda one: any(map(fits, _told(one))),), burns=True)
+        answers = yield from purge_answers(self._cache, fits)
+        yield from self._stamp.leave()
+        return Purged(verdicts, answers)
+
+    def _forget(self) -> None:
+        """Another worker purged something, and does not say what."""
+        for lane in self._lanes:
+            lane.examiner.forget_flights()
+        self.verdicts.clear()
 
     def _report(self, event: Decided) -> None:
         for observer in self.observers:
@@ -219,15 +256,17 @@ class Pipeline:
 
 
 def _forward(verdict: Verdict, values: Values) -> Forward:
-    _, _, names, written, outcomes, consumer = verdict
+    _, _, _, names, written, outcomes, consumer = verdict
     return Forward(names, written, Identity(outcomes, values, written, consumer))
 
 
-def _payload_to_keep(carrier: str, examined: Examined) -> bytes | None:
-    """None where the client's header value holds the payload already: memory per entry counts."""
-    if examined.source == "jwt" and carrier.endswith(examined.token):
-        return None
-    return examined.payload
+def _told(verdict: Verdict) -> Iterator[dict[str, Any]]:
+    """The claims of the tokens that an accepted request had, as far as a purge asks."""
+    for outcome in verdict.outcomes:
+        if outcome is not None and outcome.payload is not None:
+            yield parse_object(outcome.payload)
+        elif outcome is not None and outcome.signed is not None:
+            yield claims_in(verdict.values[outcome.signed])
 
 
 class Hidden(Exception):

@@ -11,6 +11,8 @@ from jwt_signer_mw.tokens.claims import ClaimEdits, decode_values, read_date
 from jwt_signer_mw.wire import base64url, dump_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.examine import Examined
@@ -94,6 +96,11 @@ class Resigner:
             return inf
         expiry = read_date(examined.claims, examined.expiry_claim)
         return inf if expiry is None else expiry + self._leeway
+
+    def keeps(self, names: Collection[str]) -> bool:
+        """Whether a new token says of these claims what the old one said."""
+        changed = {name for name, _ in self._edits.set} | set(self._edits.remove)
+        return changed.isdisjoint(names)
 
     def _encoded_header(self, key: Key) -> bytes:
         """Decision 17: `alg`, `kid` and `typ`, and nothing of the client's."""

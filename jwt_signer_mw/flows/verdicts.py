@@ -11,14 +11,20 @@ import hashlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
+from jwt_signer_mw.caches.memory import snapshot
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.messages import Consumer, Outcome
 
 
 class Verdict(NamedTuple):
-    """What an accepted request gets. `until` is wall-clock time, `fresh` is clock ticks."""
+    """What an accepted request gets. It holds between `since` and `until` of the wall clock, and until the
+    tick `fresh`."""
 
+    since: float
     until: float
     fresh: float
     names: tuple[str, ...]
@@ -36,6 +42,7 @@ class VerdictCache:
         self._now, self._ticks = clock.now, clock.ticks
         self._entries: OrderedDict[bytes, Verdict] = OrderedDict()
         self.enabled = self._size > 0
+        self.generation = 0  # what was begun in an earlier one is not put in
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -45,7 +52,7 @@ class VerdictCache:
         entry = self._entries.get(name)
         if entry is None:
             return None
-        if ticks >= entry.fresh or self._now() >= entry.until:
+        if ticks >= entry.fresh or not entry.since <= self._now() < entry.until:
             self._entries.pop(name, None)
             return None
         try:  # noqa: SIM105  contextlib.suppress costs more than the step itself
@@ -58,7 +65,10 @@ class VerdictCache:
         """The `fresh` of a verdict that is made now."""
         return self._ticks() + self._ttl
 
-    def put(self, name: bytes, verdict: Verdict) -> None:
+    def put(self, name: bytes, verdict: Verdict, generation: int) -> None:
+        """Remembers what was begun in this generation."""
+        if generation != self.generation:
+            return
         entries = self._entries
         entries[name] = verdict
         while len(entries) > self._size:
@@ -68,7 +78,14 @@ class VerdictCache:
                 return
 
     def clear(self) -> None:
+        self.generation += 1
         self._entries.clear()
+
+    def purge(self, fits: Callable[[Verdict], bool]) -> int:
+        """Forgets what fits, and has nothing remembered that is decided meanwhile. The number forgotten."""
+        self.generation += 1
+        names = [name for name, verdict in snapshot(self._entries) if fits(verdict)]
+        return sum(self._entries.pop(name, None) is not None for name in names)
 
 
 def name_of(values: tuple[str | None, ...], longest: int) -> bytes | None:

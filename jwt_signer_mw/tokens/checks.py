@@ -54,6 +54,14 @@ def valid_until(rules: ClaimRules, claims: Mapping[str, Any]) -> float:
     return math.inf if expiry is None else expiry + rules.leeway
 
 
+def valid_since(rules: ClaimRules, claims: Mapping[str, Any]) -> float:
+    """The second before which the not-before check fails, or minus infinity."""
+    if not rules.verify_notbefore:
+        return -math.inf
+    start = read_date(claims, rules.notbefore_claim)
+    return -math.inf if start is None else start - rules.leeway
+
+
 def _checks(rules: ClaimRules, expiry_may_be_absent: bool) -> Iterator[Check]:
     yield Check("registered claims", "", lambda claims, _now: require_registered_types(claims))
     if rules.verify_expiry:

@@ -1,0 +1,87 @@
+"""What providers answered about opaque tokens, in the shared cache.
+
+An entry is the answer's body after the time until which it may be used. A cache that is down costs time,
+never an answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jwt_signer_mw.errors import StoreError
+from jwt_signer_mw.events import log
+from jwt_signer_mw.flows.commands import call
+from jwt_signer_mw.wire import Malformed, parse_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jwt_signer_mw.caches import SharedCache
+    from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.flows.commands import Flow
+
+
+class Answer(NamedTuple):
+    """`until`: seconds since the epoch at which the provider has to be asked again."""
+
+    until: float
+    body: bytes
+
+
+class Answers:
+    """The answers of one endpoint. `generation` counts purges: what was asked before is not kept after."""
+
+    def __init__(self, cache: SharedCache, clock: Clock) -> None:
+        self.generation = 0
+        self._cache = cache
+        self._now = clock.now
+
+    def recall(self, key: str) -> Flow[Answer | None]:
+        cache = self._cache
+        try:
+            value = (yield from call(cache.get, key)) if cache.blocking else cache.get(key)
+        except StoreError as error:
+            log.warning("%s", error.detail)
+            return None
+        answer = None if value is None else _read(value)
+        return answer if answer is not None and answer.until > self._now() else None
+
+    def remember(self, key: str, answer: Answer, generation: int) -> Flow[Answer]:
+        """The answer, as it may be used: one that was asked for before a purge serves this request only."""
+        cache, now = self._cache, self._now()
+        if generation != self.generation:
+            return answer._replace(until=now)
+        if answer.until > now:
+            value, seconds = b"%r %b" % answer, answer.until - now
+            try:
+                if cache.blocking:
+                    yield from call(cache.put, key, value, seconds)
+                else:
+                    cache.put(key, value, seconds)
+            except StoreError as error:
+                log.warning("%s", error.detail)
+        return answer
+
+
+def purge_answers(cache: SharedCache, fits: Callable[[Mapping[str, Any]], bool]) -> Flow[int | None]:
+    """Forgets the answers with such claims. Their number; None for a cache that can't be searched.
+
+    Raises `StoreError`.
+    """
+
+    def is_meant(value: bytes) -> bool:
+        answer = _read(value)
+        try:
+            return answer is not None and fits(parse_object(answer.body))
+        except Malformed:
+            return False
+
+    return (yield from call(cache.purge, is_meant)) if cache.blocking else cache.purge(is_meant)
+
+
+def _read(value: bytes) -> Answer | None:
+    until, _, body = value.partition(b" ")
+    try:
+        return Answer(float(until), body)
+    except ValueError:  # written by somebody else
+        return None
