@@ -25,6 +25,7 @@ def what_is_seen(scope: Scope) -> bytes:
     seen: dict[str, Any] = {
         "subject": None if token is None else token.claims["sub"],
         "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
+        "path": scope["path"],
         "version": scope.get("http_version"),
         "started": STARTED == ["startup"],
     }
