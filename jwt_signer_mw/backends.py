@@ -25,11 +25,13 @@ def load_backend(option: str, url: str, modules: Mapping[str, str]) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        extra = module.rpartition(".")[2]
-        hint = f"pip install 'jwt-signer-mw[{extra}]'"
-        raise refused(
-            option, "backends.E002", f"needs the module {error.name}, which is not installed.", hint
-        ) from None
+        raise missing(option, module, error) from None
+
+
+def missing(option: str, module: str, error: ImportError) -> ConfigurationError:
+    """For a library that is not installed; the extra that brings it is named like the module."""
+    hint = f"pip install 'jwt-signer-mw[{module.rpartition('.')[2]}]'"
+    return refused(option, "backends.E002", f"needs the module {error.name}, which is not installed.", hint)
 
 
 def refused(option: str, problem: str, text: str, hint: str = "") -> ConfigurationError:

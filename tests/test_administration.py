@@ -375,6 +375,41 @@ def test_what_is_refused_uses_up_no_rotation(office: Office) -> None:
     assert office.ask("POST", "/jwks/kong/rotate").status == 200
 
 
+def test_a_revoked_key_is_gone_at_once(office: Office) -> None:
+    first, second = kids(office.document()["keys"])
+    body = json.dumps({"kid": first}).encode()
+    answer = office.ask("POST", "/jwks/kong/revoke", body=body)
+    assert (answer.status, header(answer, "Cache-Control")) == (200, "no-store")
+    assert kids(parse(answer)["keys"])[0] == second == office.kong.signers["ES256"].kid
+    assert first not in str(office.document())
+    assert office.ask("POST", "/jwks/kong/revoke", body=body).status == 404
+    assert office.ask("POST", f"/jwks/{office.kong.id}/revoke", body=body).status == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"kid":1}', b'{"kid":"a","b":1}', b"x" * 100_000])
+def test_a_revocation_names_one_key(office: Office, body: bytes) -> None:
+    before = office.document()
+    assert office.ask("POST", "/jwks/kong/revoke", body=body).status == 400
+    assert office.document() == before
+
+
+def test_only_keys_of_our_own_are_revoked(office: Office) -> None:
+    office.document(f"/jwks/{URL}")
+    body = json.dumps({"kid": A.kid}).encode()
+    assert office.ask("POST", f"/jwks/{URL}/revoke", body=body).status == 404
+    assert kids(office.document(f"/jwks/{URL}")["keys"]) == [A.kid]
+    assert office.ask("POST", "/jwks/nobody/revoke", body=body).status == 404
+
+
+def test_a_revocation_needs_the_secret(office: Office) -> None:
+    body = json.dumps({"kid": kids(office.document()["keys"])[0]}).encode()
+    before = office.document()
+    assert office.ask("POST", "/jwks/kong/revoke", body=body, token="wrong").status == 401
+    assert office.ask("POST", "/jwks/kong/revoke", body=body, token=None).status == 401
+    assert office.ask("GET", "/jwks/kong/revoke").status == 405
+    assert office.document() == before
+
+
 def test_a_rotation_of_a_url_reloads_it(office: Office) -> None:
     office.document(f"/jwks/{URL}")
     office.documents[URL] = {"keys": [B.public_jwk()]}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from cryptography.fernet import Fernet
 
 from jwt_signer_mw.command import main
+from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.keysets.store import open_store
 from jwt_signer_mw.wsgi import JWTSignerMiddleware
 
@@ -87,13 +90,34 @@ def test_show(keys: Command, url: str) -> None:
     assert (status, err) == (0, "")
     title, head, *rows = out.splitlines()
     assert title.startswith("kong  id ")
-    assert head.split() == ["GENERATION", "ALGORITHM", "KID", "PUBLISHED", "SIGNS"]
+    assert head.split() == [
+        "GENERATION",
+        "ALGORITHM",
+        "KID",
+        *("PUBLISHED", "SINCE", "SIGNS", "NEEDED", "UNTIL"),
+    ]
     assert [row.split()[:3] for row in rows] == [
         ["current", "ES256", kids(keys, "current")[0]],
         ["next", "ES256", kids(keys, "next")[0]],
     ]
-    assert "since" in rows[0]
-    assert rows[1].endswith("not yet")
+    assert re.search(r" since \S+ \d\d:\d\dZ  -$", rows[0])
+    assert re.search(r"  not yet +-$", rows[1])
+
+
+def test_show_tells_until_when_a_key_is_needed(keys: Command, url: str) -> None:
+    now = [time.time()]
+    worker = middleware(url, now, access_token_signing_algorithm="ES256")
+    (named,) = [keys for keys in worker.assembly.keyring.sets() if isinstance(keys, Named)]
+    named.note_life(3000)
+    now[0] += 2
+    worker.driver.run(worker.assembly.keyring.maintain())
+    keys("rotate", "kong")
+    (previous,) = [row for row in keys("show", "kong").out.splitlines() if row.startswith("previous")]
+    assert re.search(r"Z to \S+ \S+Z  \S+ \S+Z$", previous)
+    document = json.loads(keys("show", "kong", "--json").out)
+    told = {key["generation"]: (key["signing_until"], key["needed_until"]) for key in document["keys"]}
+    assert told["current"] == told["next"] == (None, None)
+    assert told["previous"][1] == told["previous"][0] + 3000
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA", "HS256"])
@@ -126,6 +150,34 @@ def test_rotate_is_what_running_workers_see(keys: Command, url: str) -> None:
     assert [signing.key.kid] == following
 
 
+def test_revoke_is_what_running_workers_see(keys: Command, url: str) -> None:
+    now = [time.time()]
+    worker = middleware(url, now, access_token_signing_algorithm="ES256")
+    signing = worker.assembly.keyring.signing(worker.assembly.settings.access_token)
+    (kid,), (following,) = kids(keys, "current"), kids(keys, "next")
+    status, out, err = keys("revoke", "kong", kid)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[:3] == [
+        f"Key {kid} is revoked.",
+        "It signs with ES256 at this moment: every token that it signed is refused from now on.",
+        f"{following} signs in its place.",
+    ]
+    assert kids(keys, "current") == [following]
+    assert kids(keys, "previous") == []
+    now[0] += 2
+    worker.driver.run(worker.assembly.keyring.maintain())
+    assert signing.key is not None
+    assert signing.key.kid == following
+
+
+def test_revoke_of_what_is_not_there(keys: Command, url: str) -> None:
+    middleware(url, access_token_signing_algorithm="ES256")
+    before = keys("show", "kong", "--json").out
+    text = "jwt-signer: there is no key 'nothing' in the set 'kong'\n"
+    assert keys("revoke", "kong", "nothing") == (1, "", text)
+    assert keys("show", "kong", "--json").out == before
+
+
 def test_delete(keys: Command, url: str) -> None:
     middleware(url, access_token_signing_algorithm="ES256")
     status, out, err = keys("delete", "kong")
@@ -135,10 +187,10 @@ def test_delete(keys: Command, url: str) -> None:
     assert json.loads(keys("list", "--json").out) == []
 
 
-@pytest.mark.parametrize("action", ["show", "rotate", "delete"])
-def test_unknown_name(action: str, keys: Command, url: str) -> None:
+@pytest.mark.parametrize("action", [["show"], ["rotate"], ["delete"], ["revoke", "kid"]])
+def test_unknown_name(action: list[str], keys: Command, url: str) -> None:
     middleware(url, access_token_signing_algorithm="ES256")
-    assert keys(action, "nobody") == (1, "", "jwt-signer: there is no key set 'nobody'\n")
+    assert keys(action[0], "nobody", *action[1:]) == (1, "", "jwt-signer: there is no key set 'nobody'\n")
 
 
 def test_misspelt_store_is_not_made(keys: Command, url: str, tmp_path: Path) -> None:
@@ -182,6 +234,45 @@ def test_store_of_a_settings_file(url: str, tmp_path: Path, capsys: pytest.Captu
     assert main(["keys", "show", "kong", "--store", url]) == 1
     captured = capsys.readouterr()
     assert captured.err == "jwt-signer: key set 'kong' is encrypted: keyset_encryption_keys is not set\n"
+
+
+def test_the_encryption_key_is_replaced_while_workers_run(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `docs/key-sets.md` says: all workers can read before anything is written with the new key."""
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    now, es256 = [time.time()], {"access_token_signing_algorithm": "ES256"}
+    first = middleware(url, now, keyset_encryption_keys=[old], **es256)
+    kid = kid_of(first)
+    config = tmp_path / "policy.json"
+
+    def reencrypt(*encryption_keys: str) -> int:
+        config.write_text(json.dumps({"keyset_store": url, "keyset_encryption_keys": encryption_keys}))
+        return main(["keys", "reencrypt", "--config", str(config)])
+
+    second = middleware(url, now, keyset_encryption_keys=[new, old], **es256)
+    assert reencrypt(new, old) == 0
+    assert capsys.readouterr().out == "Encrypted with the newest key: kong.\n"
+    third = middleware(url, now, keyset_encryption_keys=[new], **es256)
+    now[0] += 2
+    for worker in (first, second, third):
+        worker.driver.run(worker.assembly.keyring.maintain())
+    assert kid_of(first) == kid_of(second) == kid_of(third) == kid, "who can't read signs on"
+    assert main(["keys", "rotate", "kong", "--config", str(config)]) == 0
+    now[0] += 2
+    for worker in (second, third):
+        worker.driver.run(worker.assembly.keyring.maintain())
+    assert kid_of(second) == kid_of(third) != kid
+    capsys.readouterr()
+    assert reencrypt(old) == 1
+    assert "none of keyset_encryption_keys opens key set 'kong'" in capsys.readouterr().err
+    assert main(["keys", "reencrypt", "--store", url]) == 1
+    assert "keyset_encryption_keys is not set" in capsys.readouterr().err
+
+
+def kid_of(worker: JWTSignerMiddleware) -> str | None:
+    key = worker.assembly.keyring.signing(worker.assembly.settings.access_token).key
+    return None if key is None else key.kid
 
 
 def test_store_of_the_environment(

@@ -151,8 +151,10 @@ class TestKeys:
 
     def test_revoke(self, stored: StoredSet) -> None:
         (current,) = stored.generation("current")
-        assert current.kid not in run("jwt_signer_keys", "revoke", stored.name, current.kid)
-        with pytest.raises(CommandError, match="no such key"):
+        told, _, table = run("jwt_signer_keys", "revoke", stored.name, current.kid).partition("\n\n")
+        assert told.startswith(f"Key {current.kid} is revoked.\n")
+        assert current.kid not in table
+        with pytest.raises(CommandError, match="no"):
             run("jwt_signer_keys", "revoke", stored.name, current.kid)
 
     def test_delete(self, stored: StoredSet) -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -512,11 +512,12 @@ def test_two_that_rotate_at_once_both_rotate(store: Store, clock: FrozenClock) -
     assert store.load("kong") == worker.stored
 
 
-class Rest(NamedTuple):
+class Rest:
     """Moves the clock in place of waiting, and notes how long that would have been."""
 
-    clock: FrozenClock
-    rests: list[float]
+    def __init__(self, clock: FrozenClock) -> None:
+        self.clock = clock
+        self.rests: list[float] = []
 
     def __call__(self, seconds: float) -> bool:
         self.rests.append(seconds)
@@ -526,7 +527,7 @@ class Rest(NamedTuple):
 
 @pytest.fixture
 def rest(clock: FrozenClock) -> Rest:
-    return Rest(clock, [])
+    return Rest(clock)
 
 
 def on_real_time(worker: Worker, rest: Rest) -> Worker:
@@ -602,7 +603,7 @@ def test_a_clock_that_stands_holds_up_no_rotation(store: Store, clock: FrozenClo
 
 def test_gives_up_where_others_rotate_all_the_time(store: Store, clock: FrozenClock) -> None:
     worker, other = Worker(store, clock), Worker(store, clock).prepare()
-    on_real_time(worker, Rest(clock, []))
+    on_real_time(worker, Rest(clock))
     rotate(worker)
 
     def rest(_seconds: float) -> bool:

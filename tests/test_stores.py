@@ -219,7 +219,7 @@ def test_overwrites_nothing_that_it_cannot_read(lasting_place: Place, name: str,
     with pytest.raises(StoreConflict):
         store.save(some_set(name), None)
     with pytest.raises(StoredKeysUnreadable):
-        reencrypt(store)
+        reencrypt(store, 3000.0)
     assert raw(lasting_place, name) == before
 
 
@@ -230,13 +230,34 @@ def test_replaces_the_encryption_key(tmp_path: Path, name: str) -> None:
     assert place.open(new, old).load(name) == stored
     with pytest.raises(StoredKeysUnreadable):
         place.open(new).load(name)
-    assert reencrypt(place.open(new, old)) == (name,)
+    assert reencrypt(place.open(new, old), 3000.0) == (name,)
     changed = place.open(new).load(name)
     assert changed is not None
     assert changed.keys == stored.keys
-    assert changed.version == 2  # so that other workers read it again
+    assert (changed.version, changed.updated_at) == (2, 3000.0)  # so that other workers read it again
     with pytest.raises(StoredKeysUnreadable):
         place.open(old).load(name)
+
+
+def test_encrypts_what_others_change_meanwhile(name: str) -> None:
+    """A worker that rotates is no reason to leave the set as it is."""
+    place, changes = Place("memory", "memory://"), iter(range(3))
+    store: Any = place.open()
+    store.save(some_set(name), None)
+    load = store.load
+
+    def load_and_be_late(asked: str) -> StoredSet | None:
+        stored: StoredSet | None = load(asked)
+        if stored is not None and next(changes, None) is not None:
+            store.save(next_version(stored), stored.version)
+        return stored
+
+    store.load = load_and_be_late
+    assert reencrypt(store, 3000.0) == (name,)
+    assert store.version(name).version == 5
+    changes = iter(range(100))
+    with pytest.raises(StoreConflict):
+        reencrypt(store, 3000.0)
 
 
 def test_says_that_a_set_is_not_encrypted_yet(
@@ -527,6 +548,7 @@ def test_heeds_no_relative_state_directory(monkeypatch: pytest.MonkeyPatch, valu
 
 def test_names_the_known_schemes() -> None:
     text = problem_of("mongodb://127.0.0.1/keys")
+    assert text.startswith("backends.E001")
     assert "mongodb" in text
     for scheme in ("memory", "sqlite", "postgresql", "mysql", "redis"):
         assert scheme in text
@@ -552,6 +574,7 @@ def test_names_the_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "redis", None)
     monkeypatch.delitem(sys.modules, "jwt_signer_mw.keysets.redis", raising=False)
     assert "jwt-signer-mw[redis]" in problem_of("redis://127.0.0.1/0")
+    assert problem_of("redis://127.0.0.1/0").startswith("backends.E002")
 
 
 def test_imports_a_database_library_only_when_it_is_asked_for() -> None:

@@ -177,7 +177,7 @@ def envoy(gateway: Gateway, tmp_path: Path) -> Iterator[str]:
     options = ["--concurrency", "1", "--disable-hot-restart", "-l", "info"]
     process = ServerProcess([program, "-c", file, *options], tmp_path / "envoy.log")
     try:
-        process.wait_for("starting main dispatch loop")
+        process.wait_for("starting workers")
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.stop()

@@ -7,7 +7,7 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.command import complain
@@ -15,8 +15,9 @@ from jwt_signer_mw.command.style import paint, table
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.keysets.consequences import consequences
 from jwt_signer_mw.keysets.keyset import GENERATIONS, public_jwk
-from jwt_signer_mw.keysets.store import default_url, open_store
+from jwt_signer_mw.keysets.store import default_url, open_store, reencrypt
 from jwt_signer_mw.settings import Settings, load_file
 from jwt_signer_mw.settings.redaction import redact_url
 
@@ -24,21 +25,35 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.keysets.keyset import StoredKey, StoredSet
     from jwt_signer_mw.keysets.store import KeysetStore
 
 GOOD, BAD = 0, 1
 
 
+class Action(NamedTuple):
+    """What can be done to a store. `run` takes its `arguments`, and `settings` with the encryption keys.
+
+    `run` returns an exit status. Raises `LookupError` for what is not there, `StoreError`.
+    """
+
+    run: Callable[[KeysetStore, argparse.Namespace], int]
+    summary: str
+    arguments: tuple[str, ...] = ("name",)
+    json: bool = False
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for name, (action, summary) in ACTIONS.items():
+    for name, action in ACTIONS.items():
+        summary = action.summary
         one = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         one.add_argument("--store", metavar="URL", help="a store as `keyset_store` names it")
         one.add_argument("--config", metavar="FILE", help="the settings file that names the store")
-        if name != "list":
-            one.add_argument("name", metavar="NAME", help="of the key set, such as kong")
-        if name in ("list", "show"):
+        for argument in action.arguments:
+            one.add_argument(argument, metavar=argument.upper(), help=ARGUMENTS[argument])
+        if action.json:
             one.add_argument("--json", action="store_true", help="for machines")
         one.set_defaults(action=action)
     parser.epilog = "Without --store and --config it is the store of JWT_SIGNER_KEYSET_STORE, or the default."
@@ -46,9 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """1: there is no such key set."""
-    action: Callable[[KeysetStore, argparse.Namespace], int] = arguments.action
+    action: Action = arguments.action
     try:
-        return action(_store(arguments), arguments)
+        return action.run(_store(arguments), arguments)
     except LookupError as problem:
         return complain(problem.args[0])
 
@@ -67,15 +82,36 @@ def list_sets(store: KeysetStore, arguments: argparse.Namespace) -> int:
 def show_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
     stored = _load(store, arguments.name)
     if arguments.json:
-        print(json.dumps({**_summary(stored), "keys": [_public(key) for key in _sorted(stored)]}, indent=2))
+        print(
+            json.dumps(
+                {**_summary(stored), "keys": [_public(stored, key) for key in _sorted(stored)]}, indent=2
+            )
+        )
     else:
         _print_set(stored)
     return GOOD
 
 
 def rotate_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
-    driver = BlockingDriver(RequestsTransport())
-    _print_set(driver.run(Named(arguments.name, store, Clock()).rotate()))
+    """Waits for a second or so where workers may not know of the rotation before."""
+    _print_set(_run(Named(arguments.name, store, Clock()).rotate()))
+    return GOOD
+
+
+def revoke_key(store: KeysetStore, arguments: argparse.Namespace) -> int:
+    """For a key that leaked: workers drop it within about a second."""
+    broken = list(consequences(_load(store, arguments.name), arguments.kid, time.time()))
+    stored = _run(Named(arguments.name, store, Clock()).revoke(arguments.kid))
+    print(f"Key {arguments.kid} is revoked.", *broken, sep="\n", end="\n\n")
+    _print_set(stored)
+    return GOOD
+
+
+def reencrypt_sets(store: KeysetStore, arguments: argparse.Namespace) -> int:
+    if not arguments.settings.keyset_encryption_keys:
+        raise LookupError("keyset_encryption_keys is not set: there is no key to encrypt with")
+    names = reencrypt(store, time.time())
+    print(f"Encrypted with the newest key: {', '.join(names) or 'nothing, as there is no key set'}.")
     return GOOD
 
 
@@ -87,11 +123,16 @@ def delete_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
     return GOOD
 
 
+ARGUMENTS = {"name": "of the key set, such as kong", "kid": "of the key, as `show` tells it"}
 ACTIONS = {
-    "list": (list_sets, "list the key sets of a store"),
-    "show": (show_set, "show the keys of a set: generation, algorithm, kid and when it signs"),
-    "rotate": (rotate_set, "rotate a set: next becomes current, current becomes previous"),
-    "delete": (delete_set, "delete a set with all its keys"),
+    "list": Action(list_sets, "list the key sets of a store", (), json=True),
+    "show": Action(
+        show_set, "show the keys of a set: since when published, when signing, until when needed", json=True
+    ),
+    "rotate": Action(rotate_set, "rotate a set: next becomes current, current becomes previous"),
+    "revoke": Action(revoke_key, "drop one key at once, and say what that breaks", ("name", "kid")),
+    "delete": Action(delete_set, "delete a set with all its keys"),
+    "reencrypt": Action(reencrypt_sets, "encrypt all sets with the newest of keyset_encryption_keys", ()),
 }
 
 
@@ -100,7 +141,7 @@ def _store(arguments: argparse.Namespace) -> KeysetStore:
     given: dict[str, Any] = load_file(arguments.config) if arguments.config else {}
     if arguments.store:
         given["keyset_store"] = arguments.store
-    settings = Settings.load(given, environ=os.environ)
+    settings = arguments.settings = Settings.load(given, environ=os.environ)
     url = settings.keyset_store if isinstance(settings.keyset_store, str) else default_url()
     _require_file(url)
     return open_store(url, encryption_keys=settings.keyset_encryption_keys or ())
@@ -132,10 +173,10 @@ def _summary(stored: StoredSet) -> dict[str, Any]:
     }
 
 
-def _public(key: StoredKey) -> dict[str, Any]:
+def _public(stored: StoredSet, key: StoredKey) -> dict[str, Any]:
     times = ("published_at", "ready_at", "signing_since", "signing_until")
     told = {name: getattr(key, name) for name in ("generation", "alg", "kid", *times)}
-    return {**told, "jwk": public_jwk(key.jwk)}
+    return {**told, "needed_until": stored.needed_until(key), "jwk": public_jwk(key.jwk)}
 
 
 def _row_of_set(stored: StoredSet) -> tuple[str, ...]:
@@ -146,27 +187,33 @@ def _row_of_set(stored: StoredSet) -> tuple[str, ...]:
 def _print_set(stored: StoredSet) -> None:
     name, rotated = paint(stored.name, "bold"), _time(stored.rotated_at)
     print(f"{name}  id {stored.id}  version {stored.version}  rotated {rotated}")
-    head = ("GENERATION", "ALGORITHM", "KID", "PUBLISHED", "SIGNS")
+    head = ("GENERATION", "ALGORITHM", "KID", "PUBLISHED SINCE", "SIGNS", "NEEDED UNTIL")
     now = time.time()
-    print(table(head, [_row_of_key(key, now) for key in _sorted(stored)]))
+    print(table(head, [_row_of_key(stored, key, now) for key in _sorted(stored)]))
 
 
 def _sorted(stored: StoredSet) -> list[StoredKey]:
     return sorted(stored.keys, key=lambda key: (key.alg, GENERATIONS.index(key.generation)))
 
 
-def _row_of_key(key: StoredKey, now: float) -> tuple[str, ...]:
-    return key.generation, key.alg, key.kid, _time(key.published_at), _signs(key, now)
+def _row_of_key(stored: StoredSet, key: StoredKey, now: float) -> tuple[str, ...]:
+    needed_until = stored.needed_until(key)
+    needed = "-" if needed_until is None else _time(needed_until) if needed_until > now else "not any more"
+    return key.generation, key.alg, key.kid, _time(key.published_at), _signs(key, now), needed
 
 
 def _signs(key: StoredKey, now: float) -> str:
     """A key may go on until its successor may sign: see `keysets.lifecycle`."""
-    if key.signing_until is not None:
-        return f"until {_time(key.signing_until)}"
     if key.signing_since is None:
         return "not yet"
+    if key.signing_until is not None:
+        return f"{_time(key.signing_since)} to {_time(key.signing_until)}"
     return f"{'since' if key.signing_since <= now else 'from'} {_time(key.signing_since)}"
 
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def _run(flow: Flow[StoredSet]) -> StoredSet:
+    return BlockingDriver(RequestsTransport()).run(flow)

@@ -14,6 +14,7 @@ from jwt_signer_mw.errors import ServiceUnavailable, StoredKeysUnreadable, Store
 from jwt_signer_mw.explain.explanation import Asked
 from jwt_signer_mw.flows.commands import once
 from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.flows.verify import printable
 from jwt_signer_mw.keysets.keyset import public_document
 from jwt_signer_mw.request.endpoints import (
     KEY_SET,
@@ -28,6 +29,7 @@ from jwt_signer_mw.request.endpoints import (
     is_cross_site,
     locate,
     read_credentials,
+    read_kid,
     show,
     show_cacheable,
 )
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.jose import KeySet
+    from jwt_signer_mw.request.endpoints import Action
     from jwt_signer_mw.settings import Settings
 
 __all__ = ["AdminAnswer", "AdminRequest", "Administration"]
@@ -116,10 +119,18 @@ class Administration:
             return refusal
         if action == "unknown":
             return failure(404)
-        if action == "list":
-            return (yield from self._list())
-        if action == "rotate":
-            return (yield from self._rotate(sets, request))
+        return (yield from self._act(action, sets, request))
+
+    def _act(
+        self, action: Action, sets: tuple[Named | Remote, ...], request: AdminRequest
+    ) -> Flow[AdminAnswer]:
+        match action:
+            case "list":
+                return (yield from self._list())
+            case "rotate":
+                return (yield from self._rotate(sets, request))
+            case "revoke":
+                return (yield from self._revoke(sets[0], request))
         return (yield from self._delete(sets))
 
     def _answer_why(
@@ -208,6 +219,22 @@ class Administration:
             yield from keys.rotate()
         except LookupError:  # deleted, or never made
             yield from keys.prepare()
+
+    def _revoke(self, keys: Named | Remote, request: AdminRequest) -> Flow[AdminAnswer]:
+        """Drops a key of a set of our own: those of others are for others to revoke."""
+        try:
+            kid = read_kid(request.body)
+        except Malformed as problem:
+            log.info("revocation refused: %s", problem)
+            return failure(400)
+        if not isinstance(keys, Named):
+            return failure(404)
+        try:
+            yield from keys.revoke(kid)
+        except LookupError:
+            return failure(404)
+        log.warning("a key of set %r revoked by request: %s", keys.name, printable(kid))
+        return show(_document(keys), KEY_SET)
 
     def _delete(self, sets: tuple[Named | Remote, ...]) -> Flow[AdminAnswer]:
         for keys in sets:

@@ -74,6 +74,13 @@ class StoredSet:
     def generation(self, *generations: Generation) -> tuple[StoredKey, ...]:
         return tuple(key for name in generations for key in self.keys if key.generation == name)
 
+    def find(self, kid: str) -> StoredKey:
+        """Raises `LookupError`."""
+        for key in self.keys:
+            if key.kid == kid:
+                return key
+        raise LookupError(f"there is no key {kid!r} in the set {self.name!r}")
+
     def signing_key(self, alg: str, now: float) -> StoredKey | None:
         """The one key that signs with this algorithm at this moment (decision 14)."""
         current = next((key for key in self.generation("current") if key.alg == alg), None)

@@ -88,7 +88,7 @@ def revoke(stored: StoredSet, kid: str, now: float, fresh: Iterable[Jwk]) -> Sto
 
     `fresh` holds the key that `needs_successor` asks for. Raises `LookupError` for an unknown kid.
     """
-    gone, signing = _find(stored, kid), _signing_kids(stored, now)
+    gone, signing = stored.find(kid), _signing_kids(stored, now)
     starts = [_start(key, now) for key in stored.generation("next") if key.alg == gone.alg]
     start = now if gone.kid in signing else max(starts, default=now)
     others = (key for key in stored.keys if key is not gone)
@@ -101,7 +101,7 @@ def needs_successor(stored: StoredSet, kid: str) -> str | None:
 
     Raises `LookupError` for an unknown kid.
     """
-    gone = _find(stored, kid)
+    gone = stored.find(kid)
     return None if gone.generation == "previous" else gone.alg
 
 
@@ -169,10 +169,3 @@ def _published(jwks: Iterable[Jwk], now: float, ready_at: float) -> tuple[Stored
 def _signing_kids(stored: StoredSet, now: float) -> frozenset[str]:
     signing = (stored.signing_key(alg, now) for alg in stored.algorithms)
     return frozenset(key.kid for key in signing if key is not None)
-
-
-def _find(stored: StoredSet, kid: str) -> StoredKey:
-    for key in stored.keys:
-        if key.kid == kid:
-            return key
-    raise LookupError("the set has no such key")

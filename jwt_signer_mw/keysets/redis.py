@@ -9,9 +9,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from jwt_signer_mw.backends import refused
 from jwt_signer_mw.errors import StoreConflict, StoreError
 from jwt_signer_mw.keysets.sealing import Sealing
-from jwt_signer_mw.keysets.store import Mark, refused
+from jwt_signer_mw.keysets.store import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,9 +35,8 @@ def open_url(url: str, encryption_keys: Sequence[str]) -> RedisStore:
             retry=Retry(NoBackoff(), RETRIES),
         )
     except ValueError:
-        raise refused(
-            "keysets.E001", "is not a URL of Redis", "redis://[[user]:password@]host[:port][/db]"
-        ) from None
+        hint = "redis://[[user]:password@]host[:port][/db]"
+        raise refused("keyset_store", "keysets.E001", "is not a URL of Redis.", hint) from None
     return RedisStore(client, Sealing(encryption_keys))
 
 

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, make_ur
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from jwt_signer_mw.backends import refused
 from jwt_signer_mw.errors import StoreConflict, StoreError
 from jwt_signer_mw.keysets.files import Unsafe, check_place, make_private
 from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.keysets.schema import KEYSETS, prepare_schema
 from jwt_signer_mw.keysets.sealing import Sealing
-from jwt_signer_mw.keysets.store import Mark, refused
+from jwt_signer_mw.keysets.store import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,9 +53,8 @@ def open_url(text: str, encryption_keys: Sequence[str]) -> SQLStore:
         url = make_url(text)
         url.get_dialect()
     except ArgumentError:
-        raise refused(
-            "keysets.E001", "is not a URL of a database", "See the documentation of SQLAlchemy."
-        ) from None
+        hint = "See the documentation of SQLAlchemy."
+        raise refused("keyset_store", "keysets.E001", "is not a URL of a database.", hint) from None
     if url.get_backend_name() == "sqlite":
         url = _private_file(url)
     return SQLStore(url, Sealing(encryption_keys))
@@ -74,12 +74,13 @@ def open_beside(engine: Engine, encryption_keys: Sequence[str]) -> KeysetStore:
 def _private_file(url: URL) -> URL:
     """The URL with an absolute path, so that a later `chdir` changes nothing."""
     if url.database in IN_MEMORY or url.query:
-        raise refused("keysets.E001", "names no plain file", "Use memory:// for a store in memory.")
+        hint = "Use memory:// for a store in memory."
+        raise refused("keyset_store", "keysets.E001", "names no plain file.", hint)
     path = Path(url.database or "").absolute()
     try:
         check_place(path)
     except Unsafe as error:
-        raise refused("keysets.E005", f"is no safe place: {error}") from None
+        raise refused("keyset_store", "keysets.E005", f"is no safe place: {error}.") from None
     except OSError:
         pass  # it can't be seen now; it is checked again before it is used
     return url.set(database=str(path))

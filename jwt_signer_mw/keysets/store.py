@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from jwt_signer_mw.errors import ConfigurationError, Problem
+from jwt_signer_mw.backends import load_backend, missing
+from jwt_signer_mw.errors import StoreConflict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jwt_signer_mw.keysets.keyset import StoredSet
 
+SQL = "jwt_signer_mw.keysets.sql"
+REDIS = "jwt_signer_mw.keysets.redis"
 # Imported when asked for: each needs a library, and no program needs all of them.
 BACKENDS = {
-    "memory": "memory",
-    "sqlite": "sql",
-    "postgresql": "sql",
-    "mysql": "sql",
-    "mariadb": "sql",
-    "redis": "redis",
-    "rediss": "redis",
+    "memory": "jwt_signer_mw.keysets.memory",
+    "sqlite": SQL,
+    "postgresql": SQL,
+    "mysql": SQL,
+    "mariadb": SQL,
+    "redis": REDIS,
+    "rediss": REDIS,
 }
-EXTRAS = {"sql": "sql", "redis": "redis"}
+ATTEMPTS = 10  # saves of one set that may lose in a row
 
 
 class Mark(NamedTuple):
@@ -72,20 +74,11 @@ def open_store(url: str | None = None, *, encryption_keys: Sequence[str] = ()) -
     `encryption_keys` are Fernet keys, newest first. Connects to nothing yet. Raises `ConfigurationError`.
     """
     url = default_url() if url is None else url
-    scheme = url.partition(":")[0].partition("+")[0]
-    module = BACKENDS.get(scheme)
-    if module is None:
-        raise refused(
-            "keysets.E001", f"has the unknown scheme {scheme!r}", f"Known are {', '.join(BACKENDS)}."
-        )
+    backend = load_backend("keyset_store", url, BACKENDS)
     try:
-        backend = import_module(f"jwt_signer_mw.keysets.{module}")
         return cast("KeysetStore", backend.open_url(url, encryption_keys))
-    except ImportError as error:
-        hint = f"pip install 'jwt-signer-mw[{EXTRAS.get(module, module)}]'"
-        raise refused(
-            "keysets.E002", f"needs the module {error.name}, which is not installed", hint
-        ) from None
+    except ImportError as error:  # SQLAlchemy asks for the driver of a database when it is told which
+        raise missing("keyset_store", SQL, error) from None
 
 
 def default_url() -> str:
@@ -96,20 +89,22 @@ def default_url() -> str:
     return f"sqlite:///{state / 'jwt-signer' / 'keysets.sqlite3'}"
 
 
-def reencrypt(store: KeysetStore) -> tuple[str, ...]:
+def reencrypt(store: KeysetStore, now: float) -> tuple[str, ...]:
     """Seals every set with the newest of `keyset_encryption_keys`; returns the names.
 
-    Raises `StoredKeysUnreadable` for a set that none of the keys opens, `StoreConflict` when a set changes
-    meanwhile; what was done by then stays done, and the rest can be done again.
+    Raises `StoredKeysUnreadable` for a set that none of the keys opens: what was done by then stays done,
+    and the rest can be done again. Raises `StoreConflict` where others change a set all the time.
     """
     names = store.names()
     for name in names:
-        stored = store.load(name)
-        if stored is not None:
-            store.save(replace(stored, version=stored.version + 1), stored.version)
+        for attempt in range(1, ATTEMPTS + 1):
+            stored = store.load(name)
+            if stored is None:
+                break
+            try:
+                store.save(replace(stored, version=stored.version + 1, updated_at=now), stored.version)
+                break
+            except StoreConflict:
+                if attempt == ATTEMPTS:
+                    raise
     return names
-
-
-def refused(problem: str, text: str, hint: str = "") -> ConfigurationError:
-    """For what makes a value of `keyset_store` unusable; `text` goes on after the option's name."""
-    return ConfigurationError([Problem(problem, "error", "keyset_store", text, hint)])

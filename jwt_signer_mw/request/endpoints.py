@@ -62,16 +62,18 @@ class Named(Protocol):
 
 N = TypeVar("N", bound=Named)
 
-Action = Literal["list", "one", "rotate", "unknown"]
+Action = Literal["list", "one", "rotate", "revoke", "unknown"]
+CHANGES: tuple[Action, ...] = ("rotate", "revoke")  # of a set, as the last part of a path
 METHODS: Mapping[Action, tuple[str, ...]] = {
     "list": ("GET", "HEAD"),
     "one": ("GET", "HEAD", "DELETE"),
     "rotate": ("POST",),
+    "revoke": ("POST",),
 }
 
 
 def locate(request: AdminRequest, sets: Sequence[N]) -> tuple[Action, tuple[N, ...]]:
-    """Decision 18a: between `/jwks/` and an optional last `/rotate` stands an id or a name, with any slashes.
+    """Decision 18a: between `/jwks/` and an optional last `/rotate` (or `/revoke`) stands an id or a name.
 
     Several sets can have one name: a URL that is fetched in more than one way.
     """
@@ -83,8 +85,11 @@ def locate(request: AdminRequest, sets: Sequence[N]) -> tuple[Action, tuple[N, .
         if not rest:
             return "list", ()
         readings: list[tuple[Action, str]] = [("one", rest)]
-        if rest.endswith("/rotate"):  # a name may end like this, too
-            readings.insert(0 if request.method == "POST" else 1, ("rotate", rest.removesuffix("/rotate")))
+        for change in CHANGES:
+            if rest.endswith(f"/{change}"):  # a name may end like this, too
+                readings.insert(
+                    0 if request.method == "POST" else 1, (change, rest.removesuffix(f"/{change}"))
+                )
         for action, reference in readings:
             if addressed := _find(reference, sets):
                 return action, addressed
@@ -157,6 +162,17 @@ def read_credentials(body: bytes, settings: Settings) -> Credentials:
         raise Malformed("user name and password are texts")
     basic = None if username is None else (username, str(password))
     return Credentials(basic, _certificate(given.get("client_certificate"), settings))
+
+
+def read_kid(body: bytes) -> str:
+    """The JSON body of a revocation: `{"kid": ...}`. Raises `Malformed`."""
+    if len(body) > MAX_BODY:
+        raise Malformed("the body is too long")
+    given = parse_object(body)
+    kid = given.get("kid")
+    if given.keys() != {"kid"} or not isinstance(kid, str):
+        raise Malformed("the body names no kid")
+    return kid
 
 
 def _certificate(value: object, settings: Settings) -> tuple[str, str] | None:

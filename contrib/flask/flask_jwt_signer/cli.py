@@ -19,14 +19,11 @@ from jwt_signer_mw.errors import ConfigurationError, JWTSignerError, Problem
 from jwt_signer_mw.explain import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from flask import Flask
 
     from flask_jwt_signer.gate import Gate
-    from jwt_signer_mw.keysets.store import KeysetStore
-
-    Action = Callable[[KeysetStore, Namespace], int]
 
 group = click.Group("jwt-signer", help="Settings and key sets of the JWT signer.")
 
@@ -93,7 +90,7 @@ def _misfits(app: Flask, gate: Gate) -> Iterator[Problem]:
             yield Problem("flask.W001", "warning", name, text, "Call its `init_app` first.")
 
 
-def _command(name: str, action: Action, summary: str) -> click.Command:
+def _command(name: str, action: keys_command.Action) -> click.Command:
     """One action of `jwt-signer keys`, on the store of a policy in place of a URL."""
 
     @with_appcontext
@@ -102,21 +99,22 @@ def _command(name: str, action: Action, summary: str) -> click.Command:
         if policy not in policies:
             raise click.BadParameter(f"there are {', '.join(policies)}", param_hint="--policy")
         try:
-            action(policies[policy].assembly.keyset_store, Namespace(**arguments))
+            told = Namespace(settings=policies[policy].settings, **arguments)
+            action.run(policies[policy].assembly.keyset_store, told)
         except (LookupError, JWTSignerError) as problem:
             raise click.ClickException(str(problem.args[0])) from None
 
     parameters: list[click.Parameter] = [
         click.Option(["--policy"], default=DEFAULT, show_default=True, help="Whose store is meant.")
     ]
-    if name in ("list", "show"):
+    if action.json:
         parameters.append(click.Option(["--json"], is_flag=True, help="For machines."))
-    if name != "list":
-        parameters.append(click.Argument(["name"]))
-    return click.Command(name, callback=run, params=parameters, help=f"{summary[0].upper()}{summary[1:]}.")
+    parameters += [click.Argument([argument]) for argument in action.arguments]
+    summary = f"{action.summary[0].upper()}{action.summary[1:]}."
+    return click.Command(name, callback=run, params=parameters, help=summary)
 
 
 keys = click.Group("keys", help="Our own key sets, in the store of a policy. Public parts only.")
-for _name, (_action, _summary) in keys_command.ACTIONS.items():
-    keys.add_command(_command(_name, _action, _summary))
+for _name, _action in keys_command.ACTIONS.items():
+    keys.add_command(_command(_name, _action))
 group.add_command(keys)

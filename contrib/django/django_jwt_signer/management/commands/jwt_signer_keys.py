@@ -8,44 +8,27 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 
 from django_jwt_signer import conf, services
-from django_jwt_signer.keysets import Keysets
 from django_jwt_signer.management.output import printed_to
 from django_jwt_signer.marks import DEFAULT
-from jwt_signer_mw.command import keys as commands
+from jwt_signer_mw.command.keys import ACTIONS, ARGUMENTS
 from jwt_signer_mw.errors import JWTSignerError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Callable
-
-    from jwt_signer_mw.keysets.store import KeysetStore
-
-
-def revoke_key(store: KeysetStore, arguments: Namespace) -> int:
-    """For a key that leaked: what it signed can't be verified any more."""
-    Keysets(store).revoke(arguments.name, arguments.kid)
-    return commands.show_set(store, Namespace(name=arguments.name, json=False))
-
-
-ACTIONS: dict[str, tuple[Callable[[KeysetStore, Namespace], int], str]] = {
-    "revoke": (revoke_key, "drop one key at once, whatever that breaks"),
-    **commands.ACTIONS,
-}
 
 
 class Command(BaseCommand):
-    help = "List, show, rotate and delete key sets, and revoke single keys."
+    help = "What `jwt-signer keys` does, on the store of a policy in place of a URL."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--policy", default=DEFAULT, help="whose store is meant (default: %(default)s)")
         actions = parser.add_subparsers(metavar="ACTION", required=True)
-        for name, (action, summary) in ACTIONS.items():
+        for name, action in ACTIONS.items():
+            summary = action.summary
             one = actions.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-            if name != "list":
-                one.add_argument("name", metavar="NAME", help="of the key set, such as kong")
-            if name == "revoke":
-                one.add_argument("kid", metavar="KID", help="of the key")
-            if name in ("list", "show"):
+            for argument in action.arguments:
+                one.add_argument(argument, metavar=argument.upper(), help=ARGUMENTS[argument])
+            if action.json:
                 one.add_argument("--json", action="store_true", help="for machines")
             one.set_defaults(action=action)
 
@@ -53,9 +36,11 @@ class Command(BaseCommand):
         policies = conf.load_policies()
         if options["policy"] not in policies:
             raise CommandError(f"There is no policy {options['policy']!r}, but {', '.join(policies)}.")
+        settings = policies[options["policy"]].settings
+        arguments = Namespace(**{**options, "settings": settings})
         try:
-            store = services.open_keyset_store(policies[options["policy"]].settings)
+            store = services.open_keyset_store(settings)
             with printed_to(self.stdout):
-                options["action"](store, Namespace(**options))
+                arguments.action.run(store, arguments)
         except (LookupError, JWTSignerError) as problem:
             raise CommandError(str(problem.args[0])) from None
