@@ -14,7 +14,8 @@ from jwt_signer_mw.explain.trace import Undecided, shown
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspected, Introspector
 from jwt_signer_mw.flows.resign import Resigner
-from jwt_signer_mw.flows.verify import Verifier, is_signed_by, printable
+from jwt_signer_mw.flows.verify import Verifier, printable
+from jwt_signer_mw.jose import find_signer
 from jwt_signer_mw.request.extract import Credential
 from jwt_signer_mw.tokens.claims import read_claim
 from jwt_signer_mw.tokens.compact import read_compact, split_segments
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.messages import Consumer, Incoming
     from jwt_signer_mw.settings import ClaimRules, TokenSettings
     from jwt_signer_mw.tokens.checks import Check
-    from jwt_signer_mw.tokens.compact import Compact, Token
+    from jwt_signer_mw.tokens.compact import Compact, Encoded, Token
 
 UNSIGNED = "(a new token)"  # in place of one that is not made
 _CLAIMS = {
@@ -49,6 +50,9 @@ class TracedVerifier(Verifier):
         super().__init__(*arguments, **options)
         self._trace = trace
 
+    def require_key(self, token: Encoded) -> None:
+        """`verify` tells more, and in its place."""
+
     def verify(self, token: Compact) -> Flow[None]:
         trace = self._trace
         trace.stage, trace.compact = "signature", token
@@ -61,11 +65,12 @@ class TracedVerifier(Verifier):
                 text = f"not checked: the keys of {where} are not in memory"
                 trace.add("open", text, option=self._option)
                 return
-            if not is_signed_by(token, keys):
+            if find_signer(token, keys) is None:
                 raise Undecided("no key in memory verifies it, and none is fetched", option=self._option)
         else:
             try:
-                yield from super().verify(token)
+                if (search := super().verify(token)) is not None:
+                    yield from search
             except Refusal as refusal:
                 refusal.option = refusal.option or self._option  # a key set that can't be loaded
                 raise

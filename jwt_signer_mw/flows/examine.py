@@ -87,7 +87,7 @@ class Examiner:
         return credential
 
     def classify(self, credential: Credential) -> Token:
-        """Which kind of token it is. Raises a refusal for what is none."""
+        """Which kind of token it is. Raises a refusal for what is none, or can have no key."""
         if credential.segments is None:
             return credential.token
         try:
@@ -97,6 +97,8 @@ class Examiner:
             raise
         if encoded is None:
             return credential.token
+        if self._verifies:
+            self._verifier.require_key(encoded)
         return encoded
 
     def examine(self, token: Token, consumer: Consumer | None) -> Flow[Examined]:
@@ -107,8 +109,8 @@ class Examiner:
 
     def _examine_jwt(self, encoded: Encoded, consumer: Consumer | None) -> Flow[Examined]:
         rules, token = self._rules, encoded.decode()
-        if self._verifies:
-            yield from self._verifier.verify(token)
+        if self._verifies and (search := self._verifier.verify(token)) is not None:
+            yield from search
         claims = _parse(token)
         run_checks(self._checks, claims, self._now())
         if consumer is None and rules.consumer_claim:
@@ -128,8 +130,9 @@ class Examiner:
         checks = self._checks_without_expiry
         if token.introspection_jwt_claim:
             embedded = self._embedded(answer.claims, token.introspection_jwt_claim)
-            if not token.trust_introspection and token.verify_signature and token.jwks.uri:
-                yield from self._verifier.verify(embedded)  # decision 11
+            is_checked = not token.trust_introspection and token.verify_signature and token.jwks.uri
+            if is_checked and (search := self._verifier.verify(embedded)) is not None:  # decision 11
+                yield from search
             claims, payload, expiry_claim = _parse(embedded), embedded.payload, token.claims.expiry_claim
             checks = self._checks
         if not token.trust_introspection:

@@ -120,10 +120,9 @@ class Remote:
         """
         if self.keys is not seen:
             return True
-        ticks = self._clock.ticks()
         if just_loaded:
-            self._reload_at = ticks + self._interval
-        if ticks < self._stale_at and (ticks < self._reload_at or self._is_absent(kid, ticks)):
+            self._reload_at = self._clock.ticks() + self._interval
+        if not self.may_reload(kid):
             return False
         yield from once(self, self._reload)
         self._remember_absent(kid)
@@ -134,8 +133,12 @@ class Remote:
             yield from self._fetch()
             self._reload_at = self._clock.ticks() + self._interval
 
-    def _is_absent(self, kid: str | None, ticks: float) -> bool:
-        return kid is not None and self._absent.get(kid, -inf) > ticks
+    def may_reload(self, kid: str | None) -> bool:
+        """Whether a token that names this key can force a reload now."""
+        ticks = self._clock.ticks()
+        if ticks >= self._stale_at:
+            return True
+        return ticks >= self._reload_at and (kid is None or self._absent.get(kid, -inf) <= ticks)
 
     def _remember_absent(self, kid: str | None) -> None:
         fetched = self._fetched
