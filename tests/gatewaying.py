@@ -4,6 +4,7 @@ The five scenarios, as five policies chosen by the first segment of the path, an
 in. The same attempts go through `jwt-signer serve` and through every proxy that asks it.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import json
@@ -14,6 +15,10 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
+
+from parts import require_module
+
+require_module("uvicorn", "httpx2", "werkzeug", "jwt")  # before what needs them
 
 import jwt
 

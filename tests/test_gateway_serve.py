@@ -26,9 +26,6 @@ from gatewaying import (
     smuggle,
 )
 from jwt_signer_mw.gateway.writing import write_toml
-from parts import require_module
-
-require_module("uvicorn", "httpx2", "websockets", "werkzeug", "jwt")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -58,7 +58,7 @@ class Told(NamedTuple):
     host: bytes
 
 
-_OURS = Told(b"x-original-method", b"x-original-uri", b"host")  # as our examples set them
+_OURS = Told(b"x-original-method", b"x-original-uri", b"x-original-host")  # as our examples set them
 _FORWARDED = Told(b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host")
 STYLES = {"nginx": _OURS, "haproxy": _OURS, "traefik": _FORWARDED, "caddy": _FORWARDED}
 
