@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "find all problems of a settings file, or say what will happen to a request",
     "explain": "say step by step what becomes of one request, and why",
     "serve": "be a gateway in front of services, or answer the questions of other proxies",
+    "import-kong": "turn a declarative Kong file into ours, or one of our policies into Kong's",
     "schema": "print the JSON Schema of settings files, for editors",
     "keys": "list, show, rotate, revoke, delete or reencrypt our key sets",
 }

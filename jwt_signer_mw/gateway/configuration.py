@@ -60,7 +60,7 @@ def read_configuration(content: Mapping[str, Any], environ: Mapping[str, str]) -
     policies = _read_policies(content, environ, problems)
     gateway = _read_part(GatewayOptions, content.get(GATEWAY, {}), GATEWAY, environ, problems)
     routes = _read_routes(content.get(ROUTES), environ, problems)
-    names = [*_given_policies(content)]
+    names = [*given_policies(content)]
     problems += (*faults_of_gateway(gateway), *_faults_of_routes(routes, names))
     if any(problem.level == "error" for problem in problems):
         raise ConfigurationError(problems)
@@ -70,7 +70,7 @@ def read_configuration(content: Mapping[str, Any], environ: Mapping[str, str]) -
 # Policies
 
 
-def _given_policies(content: Mapping[str, Any]) -> Mapping[str, Any]:
+def given_policies(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """By name, each with what stands beside them all."""
     shared = {name: value for name, value in content.items() if name not in (POLICIES, ROUTES, GATEWAY)}
     given = content.get(POLICIES)
@@ -89,7 +89,7 @@ def _read_policies(
     if given is not None and (not isinstance(given, Mapping) or DEFAULT not in given):
         text = f"must be a map of policies by name, one of them {DEFAULT!r}."
         problems.append(_error("E001", POLICIES, text, "It holds for whatever no route speaks of."))
-    for name, own in _given_policies(content).items():
+    for name, own in given_policies(content).items():
         if not _NAME.fullmatch(str(name)):
             text = "is no name for a policy."
             problems.append(_error("E002", f"{POLICIES}.{name}", text, "Take letters, digits, - and _."))
