@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from conformance.adapter import Outcome, Plain
-from conformance.asgi import ASGIAdapter
 from conformance.case import ISSUER, NOW, Answer, Provider
 from conformance.keys import jwks
 from conformance.tokens import Token
 from conformance.tokens import token as make_token
-from conformance.wsgi import WSGIAdapter
 from jwt_signer_mw.keysets.memory import MemoryStore
+from parts import require_module
 from stepping import FrozenClock
 
 if TYPE_CHECKING:
@@ -25,7 +24,21 @@ if TYPE_CHECKING:
     from conformance.adapter import Adapter, Runner, Seen
     from conformance.provider import Providers, Site
 
-ADAPTERS: Final[Mapping[str, Adapter]] = {"wsgi": WSGIAdapter(), "asgi": ASGIAdapter()}
+ADAPTERS: Final = ("wsgi", "asgi")
+
+
+def adapter_named(name: str) -> Adapter:
+    """Imported when it is played: a run without the extra `asgi` tests all the rest."""
+    if name == "asgi":
+        require_module("anyio", "httpx2")
+        from conformance.asgi import ASGIAdapter
+
+        return ASGIAdapter()
+    from conformance.wsgi import WSGIAdapter
+
+    return WSGIAdapter()
+
+
 MAIN: Final = Answer(jwks("p256", "rsa1", "ed1"))
 OPAQUE: Final = "an-opaque-token-of-alice-0123456789"
 STORE: Final = MemoryStore()  # one for all: a key pair is made once
@@ -140,7 +153,7 @@ class Gates:
         clock = FrozenClock(NOW)
         services = {"keyset_store": STORE, "clock": clock, **services}
         filled = {name: _fill(value, places) for name, value in {**PROFILE, **(settings or {})}.items()}
-        gate = Gate(ADAPTERS[self.adapter].open(filled, services), site, places, clock)
+        gate = Gate(adapter_named(self.adapter).open(filled, services), site, places, clock)
         self._opened.append(gate)
         return gate
 
