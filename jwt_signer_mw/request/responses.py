@@ -14,6 +14,7 @@ from jwt_signer_mw.wire import dump_json
 if TYPE_CHECKING:
     from jwt_signer_mw.errors import Refusal
 
+UNAVAILABLE = 503
 RETRY_AFTER = 5  # seconds, where nobody knows better
 REMEMBERED_ANSWERS = 256  # the host is the client's to choose, so the memory is bounded
 _NOT_QUOTABLE = re.compile(r"[^\x20-\x7e]")
@@ -25,7 +26,7 @@ _MESSAGES = {500: "An unexpected error occurred"}
 def render(refusal: Refusal, realm: str | None, host: str) -> Rejection:
     """The rejection for a refusal. `realm` None: the host that the client asked for, without its port."""
     rejection = _render(type(refusal), refusal.scope, host_name(host) if realm is None else realm)  # type: ignore[arg-type]
-    if refusal.status != HTTPStatus.SERVICE_UNAVAILABLE:
+    if refusal.status != UNAVAILABLE:
         return rejection
     wait = RETRY_AFTER if refusal.retry_after is None else refusal.retry_after
     return rejection._replace(headers=(*rejection.headers, ("Retry-After", str(max(1, math.ceil(wait))))))
