@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PROGRAM = "jwt-signer"
 COMMANDS = {
     "demo": "show the five scenarios, on servers that are started for it",
+    "init": "write a short settings file, with what the provider tells about itself",
     "check": "find all problems of a settings file, or say what will happen to a request",
     "explain": "say step by step what becomes of one request, and why",
     "serve": "be a gateway in front of services, or answer the questions of other proxies",
