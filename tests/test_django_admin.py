@@ -203,17 +203,23 @@ class TestActions:
         (current, *_) = stored.generation("current")
         client = browser("view_keyset", "revoke_key")
         place = url(stored, "revoke", current.kid)
-        assert "no longer published" in client.get(place).content.decode()
+        assert "every token that it signed is refused" in client.get(place).content.decode()
         client.post(place)
         assert current.kid not in [key.kid for key in load(stored.name).keys]
         assert client.get(place).status_code == 404
         entry = LogEntry.objects.filter(object_id=stored.name).latest("pk")
         assert entry.change_message == f"Revoked {current.kid}."
 
-    def test_delete_keeps_the_deletion_on_record(self, stored: StoredSet) -> None:
+    @pytest.mark.parametrize("from_the_list", [False, True])
+    def test_delete_keeps_the_deletion_on_record(self, stored: StoredSet, from_the_list: bool) -> None:
         client = browser("view_keyset", "delete_keyset")
-        assert "delete_selected" not in client.get(LIST).content.decode()
-        client.post(url(stored, "delete"))
+        if from_the_list:
+            form = {"action": "delete_selected", "_selected_action": [stored.name]}
+            asked = client.post(LIST, form, follow=True)
+            assert f"Delete {stored.name}?" in asked.content.decode()
+            client.post(asked.redirect_chain[-1][0])
+        else:
+            client.post(url(stored, "delete"))
         store = ModelStore(None, Sealing())
         assert store.load(stored.name) is None
         assert store.version(stored.name) is not None
@@ -253,6 +259,7 @@ def test_in_a_browser(tmp_path: Path) -> None:
         page.screenshot(path=tmp_path / "rotated.png")
         assert "Key set kong: Rotated." in page.inner_text(".messagelist")
         page.click("th.field-name a")
+        page.wait_for_selector("#jwt-signer-keys tbody tr")
         page.screenshot(path=tmp_path / "set.png", full_page=True)
         rows = page.locator("#jwt-signer-keys tbody tr")
         before = rows.count()
@@ -263,9 +270,12 @@ def test_in_a_browser(tmp_path: Path) -> None:
         assert page.input_value("#content input[type=submit]").endswith(f"{kid} of kong")
         page.click("#content input[type=submit]")
         page.click("th.field-name a")
+        page.wait_for_selector("#jwt-signer-keys tbody tr")
         after = page.locator("#jwt-signer-keys tbody tr").count()
         page.click("text=History")
+        page.wait_for_selector("#change-history")
         page.screenshot(path=tmp_path / "history.png")
+        page.wait_for_selector("#change-history")
         assert "Revoked" in page.inner_text("#change-history")
         chrome.close()
     assert after == before - 1

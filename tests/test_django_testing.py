@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parts import require_module
+from parts import ROOT, require_module
 
 require_module("django")
 
@@ -124,3 +127,13 @@ class TestSignedRequest:
         request: Any = signed_request(RequestFactory().get("/"), channel_claims={"sub": "gateway"})
         assert request.jwt_signer.access_token is None
         assert request.jwt_signer.channel_token.claims == {"sub": "gateway"}
+
+
+def test_key_sets_in_a_test_database() -> None:
+    """By Django's own runner, which undoes every test; sync and async clients, in one database in memory."""
+    command = [sys.executable, "-W", "error", "-m", "django", "test", "django_project.in_database"]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "django_project.settings"}
+    done = subprocess.run(
+        command, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

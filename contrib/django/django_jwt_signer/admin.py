@@ -42,7 +42,7 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
 
     list_display = ("name", "algorithms", "current", "signing_since", "following", "previous", "rotated")
     fields = readonly_fields = ("name", "identity", "version", "created", "rotated")
-    actions = ("rotate_selected",)
+    actions = ("rotate_selected", "delete_selected")
     change_form_template = "admin/jwt_signer/keyset/change_form.html"
 
     # Who may do what ---------------------------------------------------------------------------
@@ -94,12 +94,6 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
     def created(self, row: Keyset) -> str:
         return SetRow.of(row).created
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Deleting is done one by one: it breaks all tokens of a set."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
-
     def change_view(
         self,
         request: HttpRequest,
@@ -113,7 +107,7 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
             "unreadable": "" if row is None else SetRow.of(row).fault,
             "may_rotate": self.has_rotate_permission(request),
             "may_revoke": self.has_revoke_permission(request),
-            "rotate_url": "" if row is None else self._rotate_url([row.name]),
+            "rotate_url": "" if row is None else self._url("rotate", [row.name]),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
@@ -122,64 +116,73 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
     @admin.action(permissions=["rotate"], description="Rotate selected key sets")
     def rotate_selected(self, _request: HttpRequest, queryset: QuerySet[Keyset]) -> HttpResponse:
         """To the confirmation, which runs in no transaction."""
-        return HttpResponseRedirect(self._rotate_url(queryset.values_list("name", flat=True)))
+        return HttpResponseRedirect(self._url("rotate", queryset.values_list("name", flat=True)))
+
+    @admin.action(permissions=["delete"], description="Delete selected key sets")
+    def delete_selected(self, _request: HttpRequest, queryset: QuerySet[Keyset]) -> HttpResponse:
+        """In place of Django's own, which would lose the record of the deletion."""
+        return HttpResponseRedirect(self._url("delete", queryset.values_list("name", flat=True)))
 
     def get_urls(self) -> list[URLPattern]:
+        views: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
+            "rotate/": ("rotate", self.rotate_view),
+            "delete/": ("delete", self.delete_views),
+            "<path:object_id>/revoke/<str:kid>/": ("revoke", self.revoke_view),
+            "<path:object_id>/delete/": ("delete", self.delete_view),
+        }
         own = [
-            path("rotate/", self._guarded(self.rotate_view), name="jwt_signer_keyset_rotate"),
-            path(
-                "<path:object_id>/revoke/<str:kid>/",
-                self._guarded(self.revoke_view),
-                name="jwt_signer_keyset_revoke",
-            ),
-            path(
-                "<path:object_id>/delete/",
-                self._guarded(self.delete_view),
-                name="jwt_signer_keyset_delete",
-            ),
+            path(route, self._guarded(view), name=f"jwt_signer_keyset_{name}")
+            for route, (name, view) in views.items()
         ]
         return own + super().get_urls()
 
     def rotate_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_rotate_permission(request):
             raise PermissionDenied
-        rows = list(self.get_queryset(request).filter(name__in=request.GET.getlist("name")))
-        if not rows:
-            raise Http404("no such key set")
 
         def rotate(row: Keyset) -> str:
             stored = project_store()[1].rotate(row.name)
             kids = ", ".join(key.kid for key in stored.generation("current"))
             return f"Rotated. Current: {kids}."
 
-        return self._confirmed(request, rows, "Rotate", ROTATION, rotate)
+        return self._confirmed(request, self._rows(request), "Rotate", ROTATION, rotate)
 
     def revoke_view(self, request: HttpRequest, object_id: str, kid: str) -> HttpResponse:
         if not self.has_revoke_permission(request):
             raise PermissionDenied
         row = self._row(request, object_id)
-        key = next((key for key in SetRow.of(row).keys if key.kid == kid), None)
-        if key is None:
-            raise Http404("no such key")
+        try:
+            broken = SetRow.of(row).consequences(kid)
+        except LookupError:
+            raise Http404("no such key") from None
 
         def revoke(row: Keyset) -> str:
             project_store()[1].revoke(row.name, kid)
             return f"Revoked {kid}."
 
-        return self._confirmed(request, [row], f"Revoke {kid} of", key.consequences, revoke)
+        return self._confirmed(request, [row], f"Revoke {kid} of", broken, revoke)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        row = self._row(request, object_id)
-        if not self.has_delete_permission(request, row):
+        """One set, from its page; `extra_context` is for subclasses."""
+        return self._delete(request, [self._row(request, object_id)], extra_context)
+
+    def delete_views(self, request: HttpRequest) -> HttpResponse:
+        """Several sets, from the list."""
+        return self._delete(request, self._rows(request))
+
+    def _delete(
+        self, request: HttpRequest, rows: list[Keyset], extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_delete_permission(request):
             raise PermissionDenied
 
         def delete(row: Keyset) -> str:
             project_store()[1].delete(row.name)
             return "Deleted."
 
-        return self._confirmed(request, [row], "Delete", DELETION, delete, extra_context)
+        return self._confirmed(request, rows, "Delete", DELETION, delete, extra_context)
 
     def _confirmed(
         self,
@@ -195,7 +198,7 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
         if request.method == "POST":
             for row in rows:
                 self._act(request, row, act)
-            return HttpResponseRedirect(self._list_url())
+            return HttpResponseRedirect(self._url("changelist"))
         context = {
             **self.admin_site.each_context(request),
             "title": f"{verb} {names}?",
@@ -203,7 +206,7 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
             "rows": rows,
             "opts": self.opts,
             "consequences": consequences,
-            "back_url": self._list_url() if len(rows) > 1 else self._change_url(rows[0]),
+            "back_url": self._back_url(rows),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/jwt_signer/keyset/confirmation.html", context)
@@ -223,21 +226,24 @@ class KeysetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own c
             raise Http404("no such key set")
         return row  # type: ignore[no-any-return]
 
+    def _rows(self, request: HttpRequest) -> list[Keyset]:
+        """Those that the query names."""
+        rows = list(self.get_queryset(request).filter(name__in=request.GET.getlist("name")))
+        if not rows:
+            raise Http404("no such key set")
+        return rows
+
     def _guarded(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """For members of staff only, with a CSRF token, and outside of a request's transaction."""
         return without_request_transaction(self.admin_site.admin_view(view))
 
-    def _rotate_url(self, names: Iterable[str]) -> str:
-        url = reverse("admin:jwt_signer_keyset_rotate", current_app=self.admin_site.name)
-        return f"{url}?{urlencode([('name', name) for name in names])}"
+    def _back_url(self, rows: list[Keyset]) -> str:
+        return self._url("changelist") if len(rows) > 1 else self._url("change", (), quote(rows[0].name))
 
-    def _change_url(self, row: Keyset) -> str:
-        return reverse(
-            "admin:jwt_signer_keyset_change", args=[quote(row.name)], current_app=self.admin_site.name
-        )
-
-    def _list_url(self) -> str:
-        return reverse("admin:jwt_signer_keyset_changelist", current_app=self.admin_site.name)
+    def _url(self, view: str, names: Iterable[str] = (), *arguments: str) -> str:
+        url = reverse(f"admin:jwt_signer_keyset_{view}", args=arguments, current_app=self.admin_site.name)
+        query = urlencode([("name", name) for name in names])
+        return f"{url}?{query}" if query else url
 
 
 def _may(request: HttpRequest, permission: str) -> bool:

@@ -12,11 +12,10 @@ from django.utils.timezone import localtime
 
 from django_jwt_signer.keysets import project_store
 from jwt_signer_mw.errors import StoredKeysUnreadable
+from jwt_signer_mw.keysets.consequences import consequences
 from jwt_signer_mw.keysets.keyset import GENERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from django_jwt_signer.models import Keyset
     from jwt_signer_mw.keysets.keyset import StoredKey, StoredSet
 
@@ -37,18 +36,6 @@ class KeyRow(NamedTuple):
     signing_since: datetime | None
     signing_until: datetime | None
     needed_until: datetime | None
-
-    @property
-    def consequences(self) -> Iterator[str]:
-        """What revoking it breaks."""
-        yield "The key is no longer published: a token that it signed is refused once a key set is reloaded."
-        if self.generation == "next":
-            yield "It has signed nothing yet, so nothing breaks. A new next key is made."
-        if self.signs:
-            yield "It signs at this moment. Its successor signs from now on."
-            yield "Services with an older copy of the key set may not know the successor for some minutes."
-        if self.generation == "current":
-            yield "A new next key is made."
 
 
 class SetRow:
@@ -95,6 +82,12 @@ class SetRow:
         """Short, of a generation or of what signs now."""
         chosen = (key for key in self.keys if (key.signs if which == SIGNING else key.generation == which))
         return ", ".join(f"{key.kid[:SHORT]}…" for key in chosen)
+
+    def consequences(self, kid: str) -> tuple[str, ...]:
+        """What revoking a key breaks. Raises `LookupError` for a key that is not there."""
+        if self.stored is None:
+            raise LookupError(kid)
+        return tuple(consequences(self.stored, kid, time.time()))
 
     @property
     def keys(self) -> list[KeyRow]:
