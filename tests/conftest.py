@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.provider import Providers
+from log_hygiene import Watch
 from parts import require_corpora
 from system import ADAPTERS, Gates
 
@@ -35,3 +37,18 @@ def gates(request: pytest.FixtureRequest, system_providers: Providers) -> Iterat
     opened = Gates(request.param, system_providers)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def _watch() -> Iterator[Watch]:
+    watch = Watch()
+    logging.getLogger().addHandler(watch)
+    yield watch
+    logging.getLogger().removeHandler(watch)
+
+
+@pytest.fixture(autouse=True)
+def _clean_log(_watch: Watch) -> Iterator[None]:
+    """No test may log a token, a secret or a private key: see `log_hygiene`."""
+    yield
+    assert _watch.take() == []
