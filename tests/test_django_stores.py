@@ -21,6 +21,7 @@ from django.db import Error, connections, transaction  # noqa: E402
 from django.test import override_settings  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
+from django_jwt_signer.connections import none_left_open  # noqa: E402
 from django_jwt_signer.gate import current_gate  # noqa: E402
 from django_jwt_signer.models import Keyset  # noqa: E402
 from django_jwt_signer.signals import keyset_rotated  # noqa: E402
@@ -325,6 +326,21 @@ def test_a_connection_that_the_start_opened_is_closed() -> None:
     with override_settings(JWT_SIGNER={**ORM, "keyset_store": "django://keys"}):
         current_gate()
     assert connections["keys"].connection is None
+
+
+@pytest.mark.usefixtures("_postgresql")
+def test_a_pool_that_the_start_opened_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django 5.1 and newer: its threads would not be there in forked workers."""
+    require_module("psycopg_pool")
+    connection: Any = connections["postgresql"]
+    if not hasattr(connection, "close_pool"):
+        pytest.skip("this Django has no connection pools")
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "pool", True)
+    with none_left_open():
+        Keyset.objects.using("postgresql").count()
+        assert "postgresql" in connection._connection_pools
+    assert "postgresql" not in connection._connection_pools
 
 
 def test_a_rotation_is_told(name: str) -> None:

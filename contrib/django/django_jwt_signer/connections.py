@@ -50,6 +50,8 @@ def none_left_open() -> Iterator[None]:
         for connection in _open_connections():
             if connection.alias not in before and not connection.in_atomic_block:
                 connection.close()
+                if connection.settings_dict.get("OPTIONS", {}).get("pool"):  # its threads are not forked
+                    connection.close_pool()
 
 
 def _open_connections() -> list[Any]:
