@@ -73,7 +73,7 @@ def test_the_one_in_memory_is_bounded_and_forgets_the_least_used() -> None:
 
 
 VERDICT = Verdict(
-    1_800_000_000.0 - 7200, 1_800_000_100.0, 0.0, ("Authorization",), ("Bearer x",), (None, None), None
+    1_800_000_000.0 - 7200, 1_800_000_100.0, 0.0, ("Authorization",), (None, None), ("Bearer x",), None
 )
 
 

@@ -40,7 +40,10 @@ if TYPE_CHECKING:
     from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.tokens.compact import Token
 
+AT_ALL_TIMES = (-inf, inf)
+
 Values: TypeAlias = "tuple[str | None, ...]"  # of the headers that are read, as the client sent them
+Outcomes: TypeAlias = "tuple[Outcome | None, ...]"
 Tokens: TypeAlias = "tuple[Token | Refusal | None, ...]"
 
 
@@ -79,6 +82,8 @@ class Pipeline:
         }
         self._cache = cache
         self._stamp = Stamp(cache, clock, life=settings.verdict_cache_ttl if self.verdicts.enabled else 0)
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._outcomes: dict[Outcomes, Outcomes] = {}
         self._ticks = clock.ticks
         self._now = clock.now
         self._epoch = keyring.epoch
@@ -199,7 +204,7 @@ class Pipeline:
         names: list[str] = []
         values: list[str] = []
         outcomes: list[Outcome | None] = []
-        since, until = -inf, inf
+        since, until = AT_ALL_TIMES
         for lane, examined, token in zip(self._lanes, passed, signed, strict=True):
             if examined is None:
                 outcomes.append(None)
@@ -221,9 +226,15 @@ class Pipeline:
             for name, value in consumer_headers(consumer):
                 names.append(name)
                 values.append(value)
-        return Verdict(
-            since, until, self.verdicts.deadline(), tuple(names), tuple(values), tuple(outcomes), consumer
-        )
+        shape = self._shape(tuple(names), tuple(outcomes))
+        return Verdict(since, until, self.verdicts.deadline(), *shape, tuple(values), consumer)
+
+    def _shape(self, names: tuple[str, ...], outcomes: Outcomes) -> tuple[tuple[str, ...], Outcomes]:
+        """Which tokens came and what was written: the settings allow few, so that verdicts share them."""
+        for outcome in outcomes:
+            if outcome is not None and outcome.payload is not None:
+                return self._names.setdefault(names, names), outcomes
+        return self._names.setdefault(names, names), self._outcomes.setdefault(outcomes, outcomes)
 
     def purge(self, purge: Purge) -> Flow[Purged]:
         """Forgets what was decided and answered about some tokens. Raises `StoreError`."""
@@ -257,7 +268,7 @@ class Pipeline:
 
 
 def _forward(verdict: Verdict, values: Values) -> Forward:
-    _, _, _, names, written, outcomes, consumer = verdict
+    _, _, _, names, outcomes, written, consumer = verdict
     return Forward(names, written, Identity(outcomes, values, written, consumer))
 
 

@@ -28,8 +28,8 @@ class Verdict(NamedTuple):
     until: float
     fresh: float
     names: tuple[str, ...]
-    values: tuple[str, ...]
     outcomes: tuple[Outcome | None, ...]
+    values: tuple[str, ...]
     consumer: Consumer | None
 
 
