@@ -69,7 +69,7 @@ def fleet(known: Providers, tmp_path: Path) -> Iterator[Fleet]:
             "-c",
             str(tmp_path / "nginx.conf"),
             "-g",
-            "daemon off;",
+            f"daemon off;{AS_ROOT}",
         ]
         process = ServerProcess(command, tmp_path / "nginx.log")
         stack.callback(process.stop)
