@@ -188,6 +188,16 @@ def test_two_keys_with_one_kid_are_both_refused(
     assert "keys[0]" in caplog.text
 
 
+@pytest.mark.rule("S8")
+@pytest.mark.attack("JWK-16")
+def test_a_broken_double_leaves_doubt(gates: Gates) -> None:
+    """Whether it says what it is for or not: which of the two is the provider's?"""
+    for more in ({}, {"use": "sig"}):
+        broken = {"kid": "p256", "kty": "EC", "crv": "P-256", "x": "!", "y": "!", **more}
+        gate = gates.open(provider=Provider({"/jwks": Answer({"keys": [broken, Jwk("p256").as_json()]})}))
+        assert gate.send(GOOD).status == 401
+
+
 @pytest.mark.rule("S6", "S7")
 @pytest.mark.attack("JWK-17", "JWK-19")
 @pytest.mark.parametrize("k", [None, ""], ids=["a good secret", "an empty one"])
