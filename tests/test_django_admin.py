@@ -28,6 +28,7 @@ from django_shop import ADMIN, running_shop  # noqa: E402
 from jwt_signer_mw.clock import Clock  # noqa: E402
 from jwt_signer_mw.drivers.blocking import BlockingDriver  # noqa: E402
 from jwt_signer_mw.drivers.transport import RequestsTransport  # noqa: E402
+from jwt_signer_mw.errors import StoreError  # noqa: E402
 from jwt_signer_mw.flows.named import Named  # noqa: E402
 from jwt_signer_mw.keysets.sealing import Sealing  # noqa: E402
 
@@ -223,6 +224,25 @@ class TestActions:
         store = ModelStore(None, Sealing())
         assert store.load(stored.name) is None
         assert store.version(stored.name) is not None
+
+    def test_a_store_that_is_down(self, stored: StoredSet, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise StoreError("the disk is full")
+
+        monkeypatch.setattr(ModelStore, "save", fail)
+        page = browser(superuser=True).post(rotate_url(stored), follow=True).content.decode()
+        assert f"Key set {stored.name}: the disk is full" in page
+        assert not LogEntry.objects.filter(object_id=stored.name).exists()
+
+    def test_sets_that_are_not_in_the_database(self, stored: StoredSet) -> None:
+        """The table is shown all the same: of a store that was in use before, perhaps."""
+        with override_settings(JWT_SIGNER={**OPTIONS, "keyset_store": "memory://"}):
+            assert stored.name in browser("view_keyset").get(LIST).content.decode()
+
+    def test_a_key_of_a_set_that_can_not_be_read(self, stored: StoredSet) -> None:
+        Keyset.objects.filter(name=stored.name).update(document="gAAA")
+        client = browser(superuser=True)
+        assert client.get(url(stored, "revoke", stored.keys[0].kid)).status_code == 404
 
     def test_what_is_gone_meanwhile(self, stored: StoredSet) -> None:
         client = browser(superuser=True)

@@ -28,6 +28,8 @@ from django_jwt_signer.decorators import jwt_signer_exempt, jwt_signer_policy, j
 from django_jwt_signer.ninja import JWTSignerAuth  # noqa: E402
 from django_jwt_signer.rest_framework import HasScopes, JWTSignerAuthentication  # noqa: E402
 from django_jwt_signer.test import SigningClient, trust_issuer  # noqa: E402
+from django_jwt_signer.users import TokenUser  # noqa: E402
+from jwt_signer_mw.messages import Consumer, Identity  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +117,11 @@ class TestRestFramework:
         seen = get("/me", claims={"sub": "alice", "iss": "https://issuer.example"}).json()
         assert (seen["user"], seen["pk"]) == ("alice", "alice https://issuer.example")
         assert seen["claims"]["sub"] == "alice"
+
+    def test_somebody_without_a_row_may_nothing(self) -> None:
+        user = TokenUser(Identity(consumer=Consumer("7", "shop", None)), {"sub": "alice"})
+        assert (user.pk, user.get_username(), user.is_authenticated) == ("7", "shop", True)
+        assert [user.has_perm("x"), user.has_perms(["x"]), user.has_module_perms("x")] == [False] * 3
 
     def test_a_user_of_the_project(self) -> None:
         user = User.objects.create(username=f"alice-{uuid.uuid4().hex[:8]}")

@@ -20,15 +20,27 @@ django_project.start()
 import jwt  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.files.uploadedfile import SimpleUploadedFile  # noqa: E402
-from django.test import AsyncClient, Client, RequestFactory, override_settings  # noqa: E402
+from django.test import (  # noqa: E402
+    AsyncClient,
+    AsyncRequestFactory,
+    Client,
+    RequestFactory,
+    override_settings,
+)
 
+from django_jwt_signer.decorators import jwt_signer_policy, jwt_signer_scopes  # noqa: E402
 from django_jwt_signer.middleware import JWTSignerMiddleware  # noqa: E402
 from django_jwt_signer.test import SigningAsyncClient, SigningClient, sign_headers, trust_issuer  # noqa: E402
+from django_jwt_signer.views import endpoint  # noqa: E402
 from django_project import views  # noqa: E402
+from jwt_signer_mw import Settings  # noqa: E402
 from jwt_signer_mw.errors import ConfigurationError  # noqa: E402
+from jwt_signer_mw.testing import Issuer  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from jwt_signer_mw.flows.commands import Exchange, Reply
 
 DEFAULT = {
     "access_token_jwks_uri": "https://issuer.example/jwks",
@@ -298,6 +310,33 @@ class TestDirectUse:
         with pytest.raises(LookupError, match="JWTSignerMiddleware"):
             views.scoped(RequestFactory().get("/scoped"))
 
+    def test_the_endpoints_without_the_middleware(self) -> None:
+        with override_settings(MIDDLEWARE=[]):
+            assert Client().get("/jwt-signer/jwks").status_code == 404
+            assert Client().get("/jwt-signer/jwks/kong").status_code == 200
+
+    def test_the_path_as_the_server_got_it(self) -> None:
+        """Some servers change what they decode."""
+        with override_settings(JWT_SIGNER={**DEFAULT, "access_token_keyset": "shop/one"}), trust_issuer():
+            for raw in (b"/jwt-signer/jwks/shop%2Fone", b"/jwt-signer/jwks/other"):
+                request: Any = AsyncRequestFactory().get("/jwt-signer/jwks/shop/one")
+                request.scope["raw_path"] = raw
+                assert endpoint(request).status_code == 200
+
+    def test_secrets_do_not_show_in_variables(self) -> None:
+        request: Any = RequestFactory().get("/plain", headers=sign_headers({"sub": "alice"}))
+        JWTSignerMiddleware(views.plain)(request)
+        taken = request.jwt_signer_passage.client_headers
+        assert repr(taken) == "<1 headers that are not for views>"
+
+    def test_decorators_without_a_name_or_a_request(self) -> None:
+        with pytest.raises(ValueError, match="name"):
+            jwt_signer_policy("")
+        with pytest.raises(ValueError, match="scopes"):
+            jwt_signer_scopes()
+        with pytest.raises(TypeError, match="request"):
+            views.scoped()  # type: ignore[call-arg]
+
     def test_a_decorated_method(self) -> None:
         with pytest.raises(TypeError, match="method_decorator"):
             views.scoped(views.ClassBased())  # type: ignore[arg-type]
@@ -338,6 +377,26 @@ class TestSettings:
         monkeypatch.setenv("JWT_SIGNER_REALM", "orders")
         with override_settings(JWT_SIGNER=DEFAULT):
             assert Client().get("/plain")["WWW-Authenticate"] == 'Bearer realm="orders"'
+
+    def test_settings_that_are_loaded_already(self) -> None:
+        loaded = Settings.load({**DEFAULT, "realm": "loaded"})
+        for given in (loaded, {"default": loaded}):
+            with override_settings(JWT_SIGNER=given):
+                assert Client().get("/plain")["WWW-Authenticate"] == 'Bearer realm="loaded"'
+
+    def test_a_transport_of_ones_own(self, get: Callable[..., Any]) -> None:
+        """One that is asynchronous serves the async handler."""
+        issuer = Issuer()
+
+        class Asynchronous:
+            async def send(self, exchange: Exchange) -> Reply:
+                return issuer.send(exchange)
+
+        headers = dict([issuer.header(issuer.trusted_by(Settings.load(DEFAULT)).access_token, {})])
+        transport = issuer if get is get_sync else Asynchronous()
+        mine = {**issuer.trusted_by(Settings.load(DEFAULT)).flat(), "transport": transport}
+        with override_settings(JWT_SIGNER=mine):
+            assert get("/plain", claims=None, headers=headers).status_code == 200
 
     def test_services_by_dotted_path(self) -> None:
         paths = {"clock": "time.time", "consumers": "test_django_middleware.nobody"}
