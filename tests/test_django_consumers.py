@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 OURS = "django_jwt_signer.middleware.JWTSignerMiddleware"
 USERS = "django_jwt_signer.middleware.ConsumerUserMiddleware"
+EARLY = "django_project.middleware.reads_headers_early"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 OPTIONS = {
@@ -151,6 +152,13 @@ class TestRequests:
     def test_the_consumer_is_in_the_headers(self, get: Callable[..., Any], alice: User) -> None:
         seen = get(claims={"sub": alice.email}).json()
         assert seen["consumer"] == alice.username
+
+    @pytest.mark.parametrize("order", [[EARLY, OURS], [OURS, EARLY], [EARLY, OURS, EARLY]])
+    def test_the_database_is_asked_beside_sync_middlewares(
+        self, get: Callable[..., Any], alice: User, order: list[str]
+    ) -> None:
+        with override_settings(MIDDLEWARE=order):
+            assert get(claims={"sub": alice.email}).json()["consumer"] == alice.username
 
     def test_an_inactive_user_is_refused(self, get: Callable[..., Any], alice: User) -> None:
         User.objects.filter(pk=alice.pk).update(is_active=False)
