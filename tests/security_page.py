@@ -196,8 +196,8 @@ def render() -> str:
     lines = [
         "# Rules",
         "",
-        "The rules of this suite against hostile input: what each says, where it is enforced, and the tests that",
-        "prove it. This page is made from the tests' markers; a test keeps it current.",
+        "The rules of this suite against hostile input: what each says, where it is enforced, and the",
+        "tests that prove it. This page is made from the tests' markers; a test keeps it current.",
         "",
     ]
     for name, rule in RULES.items():

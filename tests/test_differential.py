@@ -20,7 +20,7 @@ from conformance.adapter import Plain
 from conformance.case import ISSUER
 from conformance.keys import Jwk, algorithm, private_key
 from conformance.tokens import segment
-from system import ADAPTERS, STORE
+from system import STORE, adapter_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
         "access_token_signing_algorithm": "ES256",
         "channel_token_optional": True,
     }
-    opened = ADAPTERS["wsgi"].open(profile, {"keyset_store": STORE})
+    opened = adapter_named("wsgi").open(profile, {"keyset_store": STORE})
     yield opened
     opened.close()
 

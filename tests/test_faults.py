@@ -20,7 +20,7 @@ from conformance.case import NOW, Answer, Provider
 from conformance.keys import Jwk, jwks
 from jwt_signer_mw.keysets.memory import MemoryStore
 from stepping import FrozenClock
-from system import ADAPTERS, GOOD, MAIN, Gate, token
+from system import ADAPTERS, GOOD, MAIN, Gate, adapter_named, token
 from test_system_keys import bomb
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def table() -> str:
 
 def opened(adapter: str, url: str, clock: FrozenClock, **more: object) -> Runner:
     settings = {**SETTINGS, "access_token_jwks_uri": url, **more}
-    return ADAPTERS[adapter].open(settings, {"keyset_store": STORE, "clock": clock})
+    return adapter_named(adapter).open(settings, {"keyset_store": STORE, "clock": clock})
 
 
 def ask(runner: Runner, value: object) -> Got:

@@ -17,7 +17,7 @@ from conformance.tokens import segment
 from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.wire import decode_base64url, parse_object
-from system import ADAPTERS, CLAIMS, GOOD, STORE, token
+from system import ADAPTERS, CLAIMS, GOOD, STORE, adapter_named, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,7 +59,7 @@ class Provider:
 @pytest.fixture(scope="module")
 def runners() -> Iterator[dict[str, Runner]]:
     services = {"transport": Provider(), "clock": lambda: NOW, "keyset_store": STORE}
-    opened = {name: adapter.open(SETTINGS, services) for name, adapter in ADAPTERS.items()}
+    opened = {name: adapter_named(name).open(SETTINGS, services) for name in ADAPTERS}
     yield opened
     for runner in opened.values():
         runner.close()
@@ -122,7 +122,7 @@ def evil(headers: list[tuple[str, str]], seen: Seen) -> list[str]:
 def test_every_request_ends_well_and_alike(
     runners: dict[str, Runner], headers: list[tuple[str, str]], target: str, method: str
 ) -> None:
-    """No client's copy of a managed header passes; both adapters decide alike; statuses are the known ones."""
+    """No client's copy of a managed header passes; both adapters decide alike, by a known status."""
     folded = [name.lower().replace("_", "-") for name, _ in headers]
     outcomes = {
         name: runner.send(Plain(method, target, "x", tuple(headers))) for name, runner in runners.items()
@@ -219,7 +219,7 @@ def test_any_answer_of_a_provider_is_decided(body: bytes) -> None:
             return Reply(200, {}, body)
 
     services = {"transport": Answering(), "keyset_store": STORE, "clock": lambda: NOW}
-    runner = ADAPTERS["wsgi"].open(SETTINGS, services)
+    runner = adapter_named("wsgi").open(SETTINGS, services)
     outcome = runner.send(Plain("GET", "/", "x", (("Authorization", "Bearer opaque"),)))
     assert outcome.status in (401, 403)
     assert outcome.seen == ()
