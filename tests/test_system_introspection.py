@@ -366,6 +366,20 @@ def test_nothing_that_is_remembered_outlives_the_token(gates: Gates, opaque: boo
     assert gate.send(value).status == 401
 
 
+@pytest.mark.rule("S12", "S27")
+@pytest.mark.attack("CCH-19")
+def test_nothing_that_is_remembered_begins_before_the_token(gates: Gates) -> None:
+    """A clock that is set back finds the token not yet valid, as it would without a cache."""
+    settings = {"verify_access_token_notbefore": True, "access_token_leeway": 10}
+    value = token({"nbf": NOW})
+    gate = gates.open(settings)
+    for now, status in ((NOW, 200), (NOW, 200), (NOW - 10, 200), (NOW - 11, 401), (NOW, 200)):
+        gate.clock.now = now
+        assert gate.send(value).status == status
+    gate.clock.now = NOW + 310
+    assert gate.send(value).status == 401
+
+
 @pytest.mark.rule("S27")
 @pytest.mark.attack("CCH-04")
 def test_a_revoked_token_passes_no_longer_than_the_caches_say(gates: Gates) -> None:
