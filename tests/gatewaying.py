@@ -105,7 +105,7 @@ class _Echo(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815  as the library spells them
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002
         """Quiet."""
 
 
@@ -279,5 +279,9 @@ def smuggle(front: str, known: Providers, *, more: tuple[str, ...] = ()) -> None
             answer = ask(front, path, pairs)
             assert answer.status == 200, (name, answer)
             assert forged not in answer.body.decode(), (name, answer.seen)
+    for name in ("Authorization", CHANNEL_UPSTREAM):  # a client must not take away what is written, either
+        tokens = {**bearer(known.access.issue()), CHANNEL_CLIENT: known.channel.mint()}
+        answer = ask(front, "/two-tokens/orders", {**tokens, "Connection": f"keep-alive, {name}"})
+        assert answer.status in (400, 401) or answer.sent(name), (name, answer)
     exempt = ask(front, "/open/orders", bearer("somebody-elses"))
     assert "authorization" not in exempt.names, exempt.seen

@@ -36,7 +36,7 @@ def provider(path: str, **document: Any) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

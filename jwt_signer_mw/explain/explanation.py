@@ -58,8 +58,8 @@ class Asked(NamedTuple):
 
     @classmethod
     def about(cls, headers: Headers, circumstances: Circumstances) -> Asked:
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
-        return cls(tuple((name, value) for name, value in pairs), **circumstances)
+        pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
+        return cls(tuple(pairs), **circumstances)
 
     @classmethod
     def read(cls, body: bytes) -> Asked:

@@ -10,7 +10,7 @@ from jwt_signer_mw.errors import ConfigurationError
 from jwt_signer_mw.gateway.access_log import Entry
 from jwt_signer_mw.gateway.answers import document, failure
 from jwt_signer_mw.gateway.forward_auth import PREFIX, Admission, serve_forward_auth
-from jwt_signer_mw.gateway.forwarding import Passage, lower
+from jwt_signer_mw.gateway.forwarding import Passage, lower, named_in_connection
 from jwt_signer_mw.gateway.health import readiness
 from jwt_signer_mw.gateway.options import DEFAULT
 from jwt_signer_mw.gateway.policies import NOT_LOOKED_AT, Asked
@@ -146,7 +146,8 @@ class Gateway:
 
 def _passage(ruling: Ruling, route: Route, scope: Scope, forward: Forward) -> Passage:
     """The client's headers without any that a policy manages, and what this decision writes."""
-    kept = [pair for pair in scope["headers"] if pair[0] not in ruling.managed]
+    named = named_in_connection(scope["headers"])
+    kept = [pair for pair in scope["headers"] if pair[0] not in named and pair[0] not in ruling.managed]
     written = zip(forward.names, forward.values, strict=True)
     headers = [*kept, *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in written)]
     options = ruling.configuration.gateway

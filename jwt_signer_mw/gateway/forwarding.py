@@ -145,14 +145,10 @@ def _request(passage: Passage, scope: Scope, body: Body) -> httpx2.Request:
 
 def outgoing(headers: Pairs, scope: Scope, host: bytes | None) -> Pairs:
     """What goes to the service: without this hop's headers, with where the request came from."""
-    named = _named_in_connection(headers)
     kept = [
         pair
         for pair in headers
-        if pair[0] not in HOP_BY_HOP
-        and pair[0] not in named
-        and pair[0] not in OURS
-        and not (pair[0] == b"host" and host is not None)
+        if pair[0] not in HOP_BY_HOP and pair[0] not in OURS and not (pair[0] == b"host" and host is not None)
     ]
     asked = next((value for name, value in scope["headers"] if name == b"host"), b"")
     client = scope.get("client")
@@ -163,14 +159,14 @@ def outgoing(headers: Pairs, scope: Scope, host: bytes | None) -> Pairs:
     return [*([] if host is None else [(b"host", host)]), *kept, *forwarded]
 
 
-def _named_in_connection(headers: Pairs) -> frozenset[bytes]:
-    """Headers that are meant for this hop only; never those that carry the identity."""
+def named_in_connection(headers: Pairs) -> frozenset[bytes]:
+    """Headers that are meant for this hop only. Asked of the client's own, never of what we write."""
     values = b",".join(value for name, value in headers if name == b"connection")
-    return frozenset(name.strip().lower() for name in values.split(b",")) - {b"host", b"authorization"}
+    return frozenset(name.strip().lower() for name in values.split(b",")) - {b"host"}
 
 
 async def _relay(response: httpx2.Response, scope: Scope, entry: Entry) -> None:
-    named = _named_in_connection([(name.lower(), value) for name, value in response.headers.raw])
+    named = named_in_connection([(name.lower(), value) for name, value in response.headers.raw])
     headers = [
         (name.lower(), value)
         for name, value in response.headers.raw
