@@ -11,6 +11,7 @@ from jwt_signer_mw.gateway.configuration import Configuration, load_configuratio
 from jwt_signer_mw.gateway.options import GatewayOptions, Route, declared
 from jwt_signer_mw.gateway.routing import AmbiguousPath, Router, inner_target
 from jwt_signer_mw.gateway.schema import gateway_schema
+from parts import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,3 +218,14 @@ def test_schema_knows_every_option() -> None:
     assert schema["gateway"]["properties"].keys() == declared(GatewayOptions).keys()
     assert "access_token_jwks_uri" in schema
     assert schema["routes"]["items"]["properties"]["path"]["default"] == "/*"
+
+
+# The examples
+
+
+@pytest.mark.parametrize("name", ["gateway.toml", "fleet/gateway.toml"])
+def test_example(name: str) -> None:
+    configuration = load_configuration(
+        ROOT / "examples" / "gateway" / name, {"PARTNER_CREDENTIALS": "Basic eA=="}
+    )
+    assert "default" in configuration.policies
