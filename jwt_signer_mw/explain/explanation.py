@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, cast
 
 from jwt_signer_mw.wire import Malformed, parse_object
 
@@ -58,8 +58,9 @@ class Asked(NamedTuple):
 
     @classmethod
     def about(cls, headers: Headers, circumstances: Circumstances) -> Asked:
-        pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
-        return cls(tuple(pairs), **circumstances)
+        if isinstance(headers, Mapping):
+            headers = cast("Mapping[str, str]", headers).items()
+        return cls(tuple(headers), **circumstances)
 
     @classmethod
     def read(cls, body: bytes) -> Asked:
