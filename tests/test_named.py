@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -21,7 +21,9 @@ from jwt_signer_mw.errors import (
     StoreError,
     StoreUnavailable,
 )
-from jwt_signer_mw.flows.named import CHECK_AGAIN, CHECK_INTERVAL, CHECK_SOON, LONGEST_LOOK, Named
+from jwt_signer_mw.flows.commands import Once
+from jwt_signer_mw.flows.lookout import CHECK_AGAIN, CHECK_INTERVAL, CHECK_SOON, LONGEST_LOOK
+from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.flows.signers import NamedSigner
 from jwt_signer_mw.flows.versioned import AFTER_SILENCE, ATTEMPTS
 from jwt_signer_mw.keysets import lifecycle
@@ -33,6 +35,7 @@ from stores import Place, lasting_place, name, some_jwk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from jwt_signer_mw.flows.commands import Command, Flow
     from jwt_signer_mw.keysets.keyset import StoredSet
 
 __all__ = ["lasting_place", "name"]
@@ -430,6 +433,48 @@ def test_the_others_go_on_while_one_looks(store: Store, clock: FrozenClock) -> N
     store.before["version"] = lambda: due.append(worker.named.due)
     worker.maintain(CHECK_INTERVAL)
     assert due == [clock.now + CHECK_INTERVAL]
+
+
+@pytest.mark.parametrize("idle", [2.0, HOUR])
+def test_nobody_goes_on_with_keys_that_nobody_looked_at_for_a_while(
+    store: Store, clock: FrozenClock, idle: float
+) -> None:
+    """A worker that was idle, or was forked from a process that was built long ago."""
+    worker, other = Worker(store, clock).prepare(), Worker(store, clock).prepare()
+    clock.now += idle
+    rotate(other)
+    rotate(other)
+    first = begin_to_look(worker)
+    assert worker.named.due <= clock.now, "the second one comes by, too"
+    second = begin_to_look(worker)
+    assert isinstance(second.command, Once), "and waits for the first"
+    for flow, command in (first, second):
+        with pytest.raises(StopIteration):
+            flow.send(worker.stepper._perform(command))
+    assert worker.kid() == other.kid()
+    assert worker.named.due >= clock.now + CHECK_INTERVAL
+
+
+def test_who_cannot_know_more_goes_on(store: Store, clock: FrozenClock) -> None:
+    """The store is down, so that keys in memory are all there is."""
+    worker = Worker(store, clock).prepare()
+    store.down = {"version"}
+    worker.maintain(HOUR)
+    clock.now += CHECK_AGAIN
+    begin_to_look(worker)
+    assert worker.named.due > clock.now
+
+
+class Looking(NamedTuple):
+    flow: Flow[None]
+    command: Command
+
+
+def begin_to_look(worker: Worker) -> Looking:
+    """As `Keyring.maintain` does it, up to the first command."""
+    worker.named.postpone()
+    flow = worker.named.maintain()
+    return Looking(flow, next(flow))
 
 
 def test_loads_only_keys_that_are_new(store: Store, clock: FrozenClock) -> None:

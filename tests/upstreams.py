@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jwt_signer_mw.jose import sign_compact
+from werkzeug.test import Client
+
+from jwt_signer_mw.jose import generate_key, load_key, sign_compact
 from jwt_signer_mw.keysets.store import open_store
 from jwt_signer_mw.testing import JWKS, Issuer
 from jwt_signer_mw.wire import dump_json
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from werkzeug.test import TestResponse
 
     from jwt_signer_mw.flows.named import Named
     from stepping import FrozenClock
@@ -29,7 +32,7 @@ class Gateway:
     """`jwks` is the URL of its public keys; `fetches` counts how often they were asked for."""
 
     def __init__(self, folder: Path, clock: FrozenClock | None = None, **settings: Any) -> None:
-        self.store = f"sqlite:///{folder / 'state' / 'keysets.sqlite3'}"
+        self.store: Any = settings.pop("keyset_store", f"sqlite:///{folder / 'state' / 'keysets.sqlite3'}")
         self.fetches = 0
         self.down = False
         self.now = clock
@@ -37,13 +40,13 @@ class Gateway:
         self._middleware = JWTSignerMiddleware(
             _echo,
             {
-                "keyset_store": self.store,
                 "access_token_jwks_uri": JWKS,
                 "access_token_signing_algorithm": ALGORITHM,
                 "channel_token_optional": True,
                 "admin_token": TOKEN,
                 **settings,
             },
+            keyset_store=self.store,
             transport=self._issuer,
             clock=clock,
         )
@@ -62,22 +65,21 @@ class Gateway:
     def kong(self) -> Named:
         return self._middleware.assembly.keyring.sets()[0]  # type: ignore[return-value]
 
+    def ask(self, **claims: Any) -> TestResponse:
+        """The answer to a request with a token with these claims."""
+        header = self._issuer.header(self._middleware.assembly.settings.access_token, claims)
+        return Client(self._middleware).get("/", headers=[header])
+
     def token(self, **claims: Any) -> str:
-        """What a service gets for a request with these claims."""
-        name, value = self._issuer.header(self._middleware.assembly.settings.access_token, claims)
-        sent: dict[str, Any] = {
-            f"HTTP_{name.upper()}": value,
-            "REQUEST_METHOD": "GET",
-            "PATH_INFO": "/",
-            "SERVER_NAME": "gateway.example",
-        }
-        (body,) = self._middleware(sent, lambda status, _headers, _error=None: print)
-        return str(json.loads(body)["Authorization"]).removeprefix("Bearer ")
+        """What a service gets for such a request."""
+        return str(self.ask(**claims).get_json()["Authorization"]).removeprefix("Bearer ")
+
+    def admin(self, method: str, path: str = "/jwt-signer/jwks/kong") -> TestResponse:
+        headers = [("Authorization", f"Bearer {TOKEN}")]
+        return Client(self._middleware.admin).open(path, method=method, headers=headers)
 
     def forged(self, kid: str | None = None, **claims: Any) -> str:
         """Signed with a key of somebody else."""
-        from jwt_signer_mw.jose import generate_key, load_key
-
         key = generate_key(ALGORITHM)
         if kid is not None:
             key = load_key({**key.private_jwk(), "kid": kid})
@@ -103,5 +105,5 @@ class Gateway:
 
 
 def _echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    start_response("200 OK", [])
+    start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps({"Authorization": environ.get("HTTP_AUTHORIZATION", "")}).encode()]

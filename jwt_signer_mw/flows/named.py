@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import logging
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jwt_signer_mw.errors import SigningKeyMissing, StoredKeysUnreadable, StoreError, StoreUnavailable
 from jwt_signer_mw.flows.commands import call, compute, once
 from jwt_signer_mw.flows.fresh import Nursery
+from jwt_signer_mw.flows.held import Held, load_keys, wanted
+from jwt_signer_mw.flows.lookout import CHECK_INTERVAL, Lookout
 from jwt_signer_mw.flows.versioned import Versioned
-from jwt_signer_mw.jose import load_key
 from jwt_signer_mw.keysets import lifecycle
-from jwt_signer_mw.keysets.store import Mark
-from jwt_signer_mw.wire import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,32 +30,10 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.versioned import Saved
     from jwt_signer_mw.jose import Key
-    from jwt_signer_mw.keysets.keyset import StoredKey, StoredSet
+    from jwt_signer_mw.keysets.keyset import StoredSet
     from jwt_signer_mw.keysets.store import KeysetStore
 
 log = logging.getLogger("jwt_signer_mw.keys")
-
-CHECK_INTERVAL = 1.0  # second: so soon is a change by another worker picked up
-CHECK_SOON = 0.5  # second after the store refused at once
-CHECK_AGAIN = 3.0  # seconds after a request waited in vain for the store
-LONGEST_LOOK = 10.0  # seconds; a look that takes longer keeps no others from looking
-
-
-class Held(NamedTuple):
-    """A set in memory: loaded keys by kid, and when it was last known to be the newest."""
-
-    stored: StoredSet
-    keys: Mapping[str, Key]
-    checked_at: float
-
-    @property
-    def mark(self) -> Mark:
-        return Mark(self.stored.id, self.stored.version)
-
-    def max_age(self, now: float) -> int:
-        """Seconds for which a copy of the public document may be used; less where the store is silent."""
-        life = lifecycle.cache_life(self.stored, self.checked_at)
-        return max(0, min(life, round(self.checked_at + life - now)))
 
 
 class Named:
@@ -81,14 +58,13 @@ class Named:
         self.held: Held | None = None
         self.signers: Mapping[str, Key] = {}
         self.longest_life = 0.0
-        self.due = inf
+        self._lookout = Lookout(clock)
         self._versioned = Versioned(name, store, clock)
         self._clock = clock
         self._period = period
         self._changed = changed
         self._nursery = Nursery()
         self._retry_at = -inf
-        self._looks_until = -inf  # tick until which one request that looks is enough
 
     @property
     def id(self) -> str | None:
@@ -124,31 +100,39 @@ class Named:
 
     # While it is used
 
+    @property
+    def due(self) -> float:
+        return self._lookout.due
+
     def postpone(self) -> None:
-        """Somebody maintains the set now: the others go on."""
-        self.due = self._clock.ticks() + CHECK_INTERVAL
+        """Somebody maintains the set now. The others go on; but all wait where nobody looked for a while:
+        in a worker that was idle, or forked from a process that was built long ago."""
+        self._lookout.postpone(behind=self._is_behind())
+
+    def _is_behind(self) -> bool:
+        """Whether others may rely on it that we know more than we do (`SPREAD`), and we could."""
+        held = self.held
+        behind = held is not None and self._clock.now() - held.checked_at > lifecycle.SPREAD
+        return behind and not self._versioned.silent
 
     def maintain(self) -> Flow[None]:
         """Looks for changes by others, rotates if it is time. Never raises: the keys in memory go on."""
-        began = self._clock.ticks()
-        if began < self._looks_until:
-            return
-        self._looks_until = began + LONGEST_LOOK
-        try:
-            yield from once((self, "maintain"), self._maintain)
-        finally:
-            self._looks_until = -inf
+        if self._lookout.begin():
+            try:
+                yield from once((self, "maintain"), self._maintain)
+            finally:
+                self._lookout.end()
 
     def _maintain(self) -> Flow[None]:
         self._choose_signers()
         began, was_silent = self._clock.ticks(), self._versioned.silent
         try:
             yield from self.refresh()
+            self._lookout.saw(began)
             yield from self._record_life()
             yield from self._rotate_by_the_clock()
         except StoreError as error:
-            now = self._clock.ticks()
-            self.due = now + (CHECK_SOON if now - began < CHECK_SOON else CHECK_AGAIN)
+            self._lookout.missed(began)
             level = logging.DEBUG if was_silent else logging.WARNING
             log.log(level, "key set %r stays as it is in memory: %s", self.name, error.detail)
         else:
@@ -159,7 +143,7 @@ class Named:
         """The set as it is in the store; None where there is none. Never generates. Raises `StoreError`."""
         held, asked = self.held, self._clock.now()
         mark = None if held is None else (yield from self._versioned.mark())
-        if held is None or self._is_news(held, mark):
+        if held is None or held.is_news(mark):
             stored = yield from self._versioned.load()
             if stored is not None:
                 yield from self._hold(stored, checked_at=asked)
@@ -172,10 +156,6 @@ class Named:
             log.warning("key set %r was lost in the store and is put back", self.name)
             yield from self._versioned.save(held.stored, None if mark is None else mark.version)
         return self.held
-
-    def _is_news(self, held: Held, mark: Mark | None) -> bool:
-        """Not if the store came back empty or went back in time: there are tokens that need our keys."""
-        return mark is not None and (mark.id != held.mark.id or mark.version > held.mark.version)
 
     def note_life(self, seconds: float) -> None:
         """A token was signed that lives longer than any before it."""
@@ -196,7 +176,7 @@ class Named:
         if now >= max(lifecycle.rotation_due(stored, self._period), lifecycle.settled_at(stored, now)):
             fresh = self._nursery.take(stored.algorithms, stored.kids)
             if fresh is None:
-                self.due = self._clock.ticks()
+                self._lookout.due = self._clock.ticks()
             else:
                 jwks = yield from fresh.ones(stored.algorithms)
                 rotated = lifecycle.rotate(stored, now, jwks, keep_needed=True)
@@ -244,16 +224,15 @@ class Named:
         """
         now = self._clock.now()
         known = {**(self.held.keys if self.held is not None else {}), **(fresh or {})}
-        wanted = [key for key in stored.keys if key.alg in self.algorithms and key.generation != "previous"]
-        wanted += [key for alg in self.algorithms if (key := stored.signing_key(alg, now)) is not None]
-        unknown = tuple(key for key in wanted if key.kid not in known)
+        needed = wanted(stored, self.algorithms, now)
+        unknown = tuple(key for key in needed if key.kid not in known)
         if unknown:
-            known |= yield from compute(_load_keys, stored.name, unknown)
+            known |= yield from compute(load_keys, stored.name, unknown)
         if not self._is_older(stored):
-            keys = {key.kid: known[key.kid] for key in wanted}
+            keys = {key.kid: known[key.kid] for key in needed}
             self.held = Held(stored, keys, now if checked_at is None else checked_at)
             self.longest_life = max(self.longest_life, stored.longest_life)
-            self.due = min(self.due, self._clock.ticks() + CHECK_INTERVAL)
+            self._lookout.soon()
             self._choose_signers()
 
     def _is_older(self, stored: StoredSet) -> bool:
@@ -263,24 +242,14 @@ class Named:
 
     def _choose_signers(self) -> None:
         """Which key signs is a matter of time, too."""
-        held, now = self.held, self._clock.now()
-        if held is None:
+        if self.held is None:
             return
-        chosen = {alg: held.stored.signing_key(alg, now) for alg in self.algorithms}
-        signers = {
-            alg: held.keys[key.kid] for alg, key in chosen.items() if key is not None and key.kid in held.keys
-        }
+        signers = self.held.signers(self.algorithms, self._clock.now())
         if signers != self.signers:
             self.signers = signers
             self._changed()
 
     def _forget(self) -> None:
-        self.held, self.signers, self.due, self.longest_life = None, {}, inf, 0.0
+        self.held, self.signers, self.longest_life = None, {}, 0.0
+        self._lookout.due = inf
         self._changed()
-
-
-def _load_keys(name: str, stored: tuple[StoredKey, ...]) -> dict[str, Key]:
-    try:
-        return {key.kid: load_key(key.jwk, symmetric=True) for key in stored}
-    except Malformed as error:
-        raise StoredKeysUnreadable(f"key set {name!r} holds a key that can't be loaded: {error}") from None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from jwt_signer_mw.errors import StoreError, StoreUnavailable
 from jwt_signer_mw.flows.commands import compute, once
-from jwt_signer_mw.flows.named import CHECK_INTERVAL, Named
+from jwt_signer_mw.flows.lookout import CHECK_INTERVAL
+from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.jose import load_keyset
 from jwt_signer_mw.keysets.keyset import public_document
 

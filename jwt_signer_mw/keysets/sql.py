@@ -191,6 +191,10 @@ def _make_engine(url: URL) -> Engine:
     )
     if url.get_backend_name() == "postgresql":
         event.listen(engine, "connect", _limit_statements)
+    if driver == "psycopg":
+        from jwt_signer_mw.keysets.postgresql import connect
+
+        event.listen(engine, "do_connect", connect)
     return engine
 
 
