@@ -80,7 +80,7 @@ class BlockingDriver:
         if flight is not mine:
             return flight.wait()
         try:
-            mine.result = self.run(command.flow())
+            mine.result = result = self.run(command.flow())
         except Exception as error:
             mine.error = error
             raise
@@ -90,7 +90,8 @@ class BlockingDriver:
         finally:
             self._flights.pop(command.key, None)
             mine.land()
-        return mine.result
+            del mine, flight  # or the flight, its error and this frame would hold each other
+        return result
 
     def forget_flights(self) -> None:
         """After a fork: the threads that led them live in the parent only."""

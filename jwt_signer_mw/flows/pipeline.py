@@ -111,7 +111,6 @@ class Pipeline:
         if self._has_exempt and incoming.path in self.exempt:
             self.let_through(incoming.method, incoming.path)
             return Forward()
-        refusal: Refusal
         try:
             if self._is_behind(self._ticks()):
                 yield from self._catch_up()
@@ -121,18 +120,17 @@ class Pipeline:
             judge = partial(self._judge, tokens, incoming.values, name)
             verdict = (yield from judge()) if name is None else (yield Once((id(self), name), judge))
             forward = _forward(verdict, incoming.values)
-        except Refusal as problem:
-            refusal = problem
+        except Refusal as refusal:  # kept under no other name, or it and this frame would hold each other
+            return self.reject(refusal, incoming)
         except Unavailable as problem:
-            refusal = StoreUnavailable(problem.detail, retry_after=problem.retry_after)
+            unavailable = StoreUnavailable(problem.detail, retry_after=problem.retry_after)
+            return self.reject(unavailable, incoming)
         except Exception as problem:  # noqa: BLE001  a client never sees a traceback
             log.error("unexpected %s", type(problem).__name__, exc_info=_without_text(problem))
-            refusal = InternalError(type(problem).__name__)
-        else:
-            if self.observers:
-                self.accepted(incoming.method, incoming.path, forward, remembered=False)
-            return forward
-        return self.reject(refusal, incoming)
+            return self.reject(InternalError(type(problem).__name__), incoming)
+        if self.observers:
+            self.accepted(incoming.method, incoming.path, forward, remembered=False)
+        return forward
 
     def accepted(self, method: str, path: str, forward: Forward, *, remembered: bool = True) -> None:
         """Tells the observers of an accepted request; an adapter calls it for the fast road."""
