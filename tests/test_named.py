@@ -27,6 +27,7 @@ from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.flows.signers import NamedSigner
 from jwt_signer_mw.flows.versioned import AFTER_SILENCE, ATTEMPTS
 from jwt_signer_mw.keysets import lifecycle
+from jwt_signer_mw.keysets.keyset import to_json
 from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.keysets.store import Mark, open_store
 from stepping import FrozenClock, Stepper
@@ -778,6 +779,36 @@ def test_remembers_for_how_long_keys_are_needed(store: Store, clock: FrozenClock
     signer.used(clock.now + 10**9)
     worker.maintain(CHECK_INTERVAL)
     assert worker.stored.longest_life == lifecycle.MAX_LIFE
+
+
+# Beside a later version ---------------------------------------------------------------------------
+
+
+def test_what_a_later_version_added_outlives_our_rotation(store: Store, clock: FrozenClock) -> None:
+    worker = Worker(store, clock).prepare()
+    newer = replace(worker.stored, version=2, more={"policy": "strict"})
+    store.save(newer, 1)
+    worker.maintain(CHECK_INTERVAL)
+    rotate(worker)
+    stored = store.load("kong")
+    assert stored is not None
+    assert (stored.version, stored.more) == (3, {"policy": "strict"})
+
+
+def test_a_later_format_is_left_alone(store: Store, clock: FrozenClock) -> None:
+    """Running workers sign on, and nothing is overwritten."""
+    worker = Worker(store, clock, period=60).prepare()
+    kid, mark = worker.kid(), Mark(worker.stored.id, 2)
+    store._sets["kong"] = (mark, to_json(worker.stored).decode().replace('"format":1', '"format":2'))
+    before = dict(store._sets)
+    worker.maintain(HOUR)
+    assert worker.kid() == kid
+    for change in (worker.named.rotate(), worker.named.revoke(kid or ""), worker.named.prepare()):
+        with pytest.raises(StoredKeysUnreadable, match="a format that this version does not know"):
+            worker.stepper.run(change)
+    with pytest.raises(StoredKeysUnreadable):
+        Worker(store, clock).prepare()
+    assert store._sets == before
 
 
 # Revoking and deleting ----------------------------------------------------------------------------

@@ -614,6 +614,44 @@ def test_migrates_an_older_table(database: Place, name: str) -> None:
     assert database.open().load(name) == next_version(stored)
 
 
+def test_migrates_while_workers_of_the_older_version_go_on(database: Place, name: str) -> None:
+    """They name the columns that they know; an upgrade of a fleet is no moment but a while."""
+    first = replace(some_set(name), version=3)
+    execute(database.url, OLD_TABLE, insert_old(to_json(first).decode(), name))
+    stop, failed, reads = threading.Event(), list[Exception](), list[int]()
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                ((version, _),) = execute(
+                    database.url, f"SELECT version, document FROM jwt_signer_keysets WHERE name = '{name}'"
+                )
+                reads.append(version)
+            except Exception as error:  # noqa: BLE001
+                failed.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    store, second, third = database.open(), next_version(first), next_version(next_version(first))
+    assert store.load(name) == first
+    execute(
+        database.url,
+        f"UPDATE jwt_signer_keysets SET version = 4, document = '{to_json(second).decode()}'"
+        f" WHERE name = '{name}' AND version = 3",
+    )
+    assert store.load(name) == second
+    assert store.version(name) == Mark(first.id, 4)
+    store.save(third, 4)
+    while not reads or reads[-1] != 5:
+        time.sleep(0.01)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert set(reads) <= {3, 4, 5}
+
+
 def test_migrates_nothing_that_it_cannot_read(database: Place, name: str) -> None:
     execute(database.url, OLD_TABLE, insert_old("gAAAAAsealed", name))
     with pytest.raises(StoredKeysUnreadable):

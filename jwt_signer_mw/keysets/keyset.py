@@ -19,7 +19,9 @@ Jwk: TypeAlias = Mapping[str, str]
 Generation: TypeAlias = Literal["next", "current", "previous"]
 GENERATIONS: tuple[Generation, ...] = ("current", "next", "previous")  # as published: what signs comes first
 
-FORMAT = 1  # of the JSON; what a newer version of the suite wrote is refused rather than half read
+# Of the JSON. A later version of the suite may add members, which this one keeps as they are. What an
+# earlier one can't live with gets a new number, and is refused by it rather than half read.
+FORMAT = 1
 _PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 _PUBLIC_ATTRIBUTES = ("kty", "kid", "use", "alg")
 
@@ -29,6 +31,7 @@ class StoredKey:
     """One key. It may sign from `ready_at` on: then no fresh copy of the document is without it.
 
     `signing_until` may lie ahead: the key signs until its successor is ready.
+    `more`: members that a later version of the suite wrote.
     """
 
     jwk: Jwk = field(repr=False, hash=False)  # private
@@ -37,6 +40,7 @@ class StoredKey:
     ready_at: float
     signing_since: float | None = None
     signing_until: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def kid(self) -> str:
@@ -52,6 +56,7 @@ class StoredSet:
     """A named set. `version` grows by one with every change, `id` says which set of that name it is.
 
     `longest_life` is the longest that a token signed with this set lived, in seconds, rounded up.
+    `more`: members that a later version of the suite wrote.
     """
 
     id: str
@@ -62,6 +67,7 @@ class StoredSet:
     rotated_at: float
     longest_life: float
     keys: tuple[StoredKey, ...]
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -138,36 +144,37 @@ _KEY_TIMES_TO_COME = ("signing_since", "signing_until")  # null until they are k
 
 def to_json(stored: StoredSet) -> bytes:
     """The whole set, private halves included."""
-    document: dict[str, Any] = {"format": FORMAT} | {name: getattr(stored, name) for name in _SET_MEMBERS}
+    document: dict[str, Any] = {**stored.more, "format": FORMAT}
+    document |= {name: getattr(stored, name) for name in _SET_MEMBERS}
     return dump_json(document | {"keys": list(map(_plain_key, stored.keys))})
 
 
 def from_json(data: bytes) -> StoredSet:
-    """Takes what `to_json` wrote and nothing else. Raises `Malformed` with a safe text."""
+    """Takes what `to_json` wrote, here or in a later version. Raises `Malformed` with a safe text."""
     document = parse_object(data)
     if document.get("format") != FORMAT:
         raise Malformed("a key set in a format that this version does not know")
-    _check_members(document, {"format", "keys", *_SET_MEMBERS})
+    more = _other_members(document, {"format", "keys", *_SET_MEMBERS})
     members = {name: _typed(document[name], wanted) for name, wanted in _SET_MEMBERS.items()}
     keys = tuple(map(_read_key, _typed(document["keys"], list)))
     if len({key.kid for key in keys}) != len(keys):
         raise Malformed("a key set with two keys of one kid")
-    return StoredSet(**members, keys=keys)
+    return StoredSet(**members, keys=keys, more=more)
 
 
 def _plain_key(key: StoredKey) -> dict[str, Any]:
     times = {name: getattr(key, name) for name in (*_KEY_TIMES, *_KEY_TIMES_TO_COME)}
-    return {"generation": key.generation} | times | {"jwk": dict(key.jwk)}
+    return {**key.more, "generation": key.generation, **times, "jwk": dict(key.jwk)}
 
 
 def _read_key(value: object) -> StoredKey:
     key = _typed(value, dict)
-    _check_members(key, {"generation", "jwk", *_KEY_TIMES, *_KEY_TIMES_TO_COME})
+    more = _other_members(key, {"generation", "jwk", *_KEY_TIMES, *_KEY_TIMES_TO_COME})
     if key["generation"] not in GENERATIONS:
         raise Malformed("a stored key of an unknown generation")
     times: dict[str, Any] = {name: _typed(key[name], float) for name in _KEY_TIMES}
     times |= {name: None if key[name] is None else _typed(key[name], float) for name in _KEY_TIMES_TO_COME}
-    return StoredKey(_read_jwk(key["jwk"]), key["generation"], **times)
+    return StoredKey(_read_jwk(key["jwk"]), key["generation"], **times, more=more)
 
 
 def _read_jwk(value: object) -> Jwk:
@@ -177,9 +184,11 @@ def _read_jwk(value: object) -> Jwk:
     return {name: _typed(member, str) for name, member in jwk.items()}
 
 
-def _check_members(value: dict[str, Any], wanted: set[str]) -> None:
-    if value.keys() != wanted:
-        raise Malformed("a stored key set with missing or foreign members")
+def _other_members(value: dict[str, Any], wanted: set[str]) -> dict[str, Any]:
+    """What a later version wrote beside the members that are wanted."""
+    if not value.keys() >= wanted:
+        raise Malformed("a stored key set that lacks a member")
+    return {name: value[name] for name in value.keys() - wanted}
 
 
 def _typed(value: object, wanted: type) -> Any:
