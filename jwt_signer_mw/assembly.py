@@ -66,7 +66,11 @@ class Assembly:
         self.pipeline = Pipeline(*parts, services.get("observers", ()))
         self.explainer = Explainer(*parts)
         self.administration = Administration(
-            self.keyring, settings, self.clock, explain=self.explainer.explain
+            self.keyring,
+            settings,
+            self.clock,
+            explain=self.explainer.explain,
+            purge=self.pipeline.purge,
         )
 
 
@@ -76,7 +80,10 @@ def open_consumers(consumers: Any) -> Consumers:
         return NO_CONSUMERS
     if hasattr(consumers, "find"):
         return consumers  # type: ignore[no-any-return]
-    return CalledConsumers(consumers) if callable(consumers) else ListedConsumers(consumers)
+    if not callable(consumers):
+        return ListedConsumers(consumers)
+    function: Any = consumers  # nobody can say what it takes and gives before it is called
+    return CalledConsumers(function)
 
 
 def _service(option: str, service: Any, setting: Any) -> Any:

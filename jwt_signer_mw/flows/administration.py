@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from jwt_signer_mw.errors import ServiceUnavailable, StoredKeysUnreadable, StoreError
 from jwt_signer_mw.explain.explanation import Asked
 from jwt_signer_mw.flows.commands import once
 from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.flows.purge import Purge
 from jwt_signer_mw.flows.verify import printable
 from jwt_signer_mw.keysets.keyset import public_document
 from jwt_signer_mw.request.endpoints import (
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.explain.explanation import Explanation
     from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.purge import Purged
     from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.jose import KeySet
     from jwt_signer_mw.request.endpoints import Action
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["AdminAnswer", "AdminRequest", "Administration"]
 
 log = logging.getLogger("jwt_signer_mw.administration")
+T = TypeVar("T")
 
 ROTATIONS_AT_ONCE = 10  # of one set, before it has to rest
 ROTATION_EVERY = 1.0  # second, in the long run
@@ -82,10 +86,15 @@ class Administration:
         clock: Clock,
         *,
         explain: Callable[[Asked], Flow[Explanation]] | None = None,
+        purge: Callable[[Purge], Flow[Purged]] | None = None,
     ) -> None:
-        """`explain` answers `POST .../explain`; None: there is no such endpoint."""
+        """`explain` answers `POST .../explain`, `purge` `POST .../purge`; None: there is no such endpoint."""
         self._keyring = keyring
-        self._explain = explain
+        self._posts: dict[str, Callable[[AdminRequest], Flow[AdminAnswer]]] = {}
+        if explain is not None:
+            self._posts["/explain"] = partial(self._answer_why, explain)
+        if purge is not None:
+            self._posts["/purge"] = partial(self._answer_purge, purge)
         self._settings = settings
         self._clock = clock
         self._allowances: dict[str, Allowance] = {}
@@ -108,8 +117,9 @@ class Administration:
         reads = request.method in ("GET", "HEAD")
         if action == "one" and reads:
             return (yield from self._show_one(sets[0], request))
-        if action == "unknown" and self._explain is not None and request.path.endswith("/explain"):
-            return (yield from self._answer_why(request, self._explain))
+        post = self._posts.get(request.path[request.path.rfind("/") :])
+        if action == "unknown" and post is not None:
+            return (yield from post(request))
         if action == "unknown" and reads:
             return failure(404)
         if action != "unknown" and request.method not in METHODS[action]:
@@ -134,23 +144,39 @@ class Administration:
         return (yield from self._delete(sets))
 
     def _answer_why(
-        self, request: AdminRequest, explain: Callable[[Asked], Flow[Explanation]]
+        self, explain: Callable[[Asked], Flow[Explanation]], request: AdminRequest
     ) -> Flow[AdminAnswer]:
         """The request that the body describes, explained. What it may hold: see `explanation.Asked.read`."""
+        asked = self._read_post(request, Asked.read)
+        if isinstance(asked, AdminAnswer):
+            return asked
+        explanation = yield from explain(asked)
+        return show(explanation.as_dict())
+
+    def _answer_purge(
+        self, purge: Callable[[Purge], Flow[Purged]], request: AdminRequest
+    ) -> Flow[AdminAnswer]:
+        """How much was forgotten. What the body may hold: see `Purge.read`."""
+        asked = self._read_post(request, Purge.read)
+        if isinstance(asked, AdminAnswer):
+            return asked
+        purged = yield from purge(asked)
+        log.info("purged by request: %d verdicts", purged.verdicts)
+        return show(purged._asdict())
+
+    def _read_post(self, request: AdminRequest, read: Callable[[bytes], T]) -> T | AdminAnswer:
+        """What an authorised POST asks for; else the answer to it."""
         if request.method != "POST":
             return failure(405, ("Allow", "POST"))
         refusal = self._refuse(request)
         if refusal is not None:
             return refusal
         try:
-            asked = Asked.read(request.body) if len(request.body) <= MAX_BODY else None
+            if len(request.body) <= MAX_BODY:
+                return read(request.body)
         except Malformed as problem:
-            log.info("explanation refused: %s", problem)
-            asked = None
-        if asked is None:
-            return failure(400)
-        explanation = yield from explain(asked)
-        return show(explanation.as_dict())
+            log.info("request refused: %s", problem)
+        return failure(400)
 
     def _refuse(self, request: AdminRequest) -> AdminAnswer | None:
         """Decision 39."""
