@@ -34,7 +34,11 @@ class ConfigurationError(JWTSignerError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(" ".join(filter(None, (p.id, p.option and f"{p.option}:", p.text, p.hint))) for p in problems))
+        super().__init__(
+            "\n".join(
+                " ".join(filter(None, (p.id, p.option and f"{p.option}:", p.text, p.hint))) for p in problems
+            )
+        )
 
 
 class Unavailable(JWTSignerError):

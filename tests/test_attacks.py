@@ -113,7 +113,7 @@ def statuses(case: dict[str, Any]) -> set[int]:
         return {403}
     if case["id"] in UNAUTHORIZED:
         return {401}
-    refused = set(case["expect"]["status"] or (401, 403))
+    refused: set[int] = set(case["expect"]["status"] or (401, 403))
     return refused if case["expect"]["outcome"] == "reject" else refused | {200}
 
 

@@ -129,8 +129,8 @@ def test_a_fork_in_the_middle_of_a_flight_blocks_no_worker(driver: BlockingDrive
         return "done"
 
     def quick() -> Flow[str]:
+        yield from call(time.sleep, 0)
         return "child"
-        yield
 
     leader = threading.Thread(target=lambda: driver.run(once("key", slow)))
     leader.start()

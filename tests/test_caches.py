@@ -55,9 +55,12 @@ def test_an_unknown_scheme_names_the_known_ones() -> None:
 def test_a_cache_that_is_down() -> None:
     pytest.importorskip("redis", reason="needs the extra `redis`")
     cache = open_cache("redis://127.0.0.1:1/0", size=1, clock=Clock())
-    for step in (lambda: cache.get("k"), lambda: cache.put("k", b"", 1), lambda: cache.delete("k")):
-        with pytest.raises(StoreError):
-            step()
+    with pytest.raises(StoreError):
+        cache.get("k")
+    with pytest.raises(StoreError):
+        cache.put("k", b"", 1)
+    with pytest.raises(StoreError):
+        cache.delete("k")
 
 
 def test_the_one_in_memory_is_bounded_and_forgets_the_least_used() -> None:

@@ -23,9 +23,7 @@ from jwt_signer_mw.tokens.checks import compile_checks, read_scopes, run_checks,
 NOW = 1_000_000
 
 
-def check(
-    claims: dict[str, Any], *, may_be_absent: bool = False, now: float = NOW, **options: object
-) -> None:
+def check(claims: dict[str, Any], *, may_be_absent: bool = False, now: float = NOW, **options: Any) -> None:
     rules = Settings.load(
         {f"access_token_{k}" if "{}" not in k else k.format("access_token"): v for k, v in options.items()}
     ).access_token.claims
@@ -65,7 +63,7 @@ GOOD = {"exp": NOW + 10}
         (GOOD, {"scopes_required": ["a"], "verify_{}_scopes": False}),
     ],
 )
-def test_accepted(claims: dict[str, Any], options: dict[str, object]) -> None:
+def test_accepted(claims: dict[str, Any], options: dict[str, Any]) -> None:
     check(claims, **options)
 
 
@@ -111,14 +109,14 @@ def test_accepted(claims: dict[str, Any], options: dict[str, object]) -> None:
         (GOOD | {"r": None}, {"scopes_required": ["a"], "scopes_claim": ["r", "roles"]}, ScopesInsufficient),
     ],
 )
-def test_refused(claims: dict[str, Any], options: dict[str, object], refusal: type[Refusal]) -> None:
+def test_refused(claims: dict[str, Any], options: dict[str, Any], refusal: type[Refusal]) -> None:
     with pytest.raises(refusal):
         check(claims, **options)
 
 
 def test_every_cause_of_401_comes_before_every_cause_of_403() -> None:
     """Decision 3. Each step mends the claim that was refused, and the next check speaks."""
-    options = {
+    options: dict[str, Any] = {
         "verify_{}_notbefore": True,
         "required_claims": [["r"]],
         "issuers_allowed": ["i"],
@@ -165,8 +163,6 @@ def test_valid_until() -> None:
     assert valid_until(unchecked, {"exp": 10}) == float("inf")
 
 
-@pytest.mark.parametrize(
-    "value, scopes", [("a b", {"a", "b"}), (["a", 1], {"a"}), (None, set()), (5, set())]
-)
+@pytest.mark.parametrize("value, scopes", [("a b", {"a", "b"}), (["a", 1], {"a"}), (None, set()), (5, set())])
 def test_read_scopes(value: object, scopes: set[str]) -> None:
     assert read_scopes(value) == scopes

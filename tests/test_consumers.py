@@ -23,7 +23,9 @@ LIST = [ALICE._asdict(), BOB._asdict(), {"id": "3", "username": "a-1"}]
 
 def find(field: str, value: str) -> Mapping[str, Any] | Consumer | None:
     """The callable of the tests."""
-    return {("username", "carol"): {"id": 7, "username": "carol"}, ("id", "1"): ALICE}.get((field, value))
+    if (field, value) == ("id", "1"):
+        return ALICE
+    return {"id": 7, "username": "carol"} if (field, value) == ("username", "carol") else None
 
 
 def map_claim(value: object, consumers: Consumers | None = None, **options: Any) -> Consumer | None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from jwt_signer_mw.caches import open_cache
+from jwt_signer_mw.caches import SharedCache, open_cache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.errors import (
     IntrospectionDisabled,
@@ -35,7 +35,7 @@ def answer(claims: object = None, status: int = 200, **more: object) -> Reply:
 
 
 class Setting:
-    def __init__(self, **options: object) -> None:
+    def __init__(self, *, shared: SharedCache | None = None, **options: object) -> None:
         named = {
             f"access_token_introspection_{k}" if "_token_" not in k and "cache" not in k else k: v
             for k, v in options.items()
@@ -43,7 +43,7 @@ class Setting:
         self.clock = FrozenClock()
         clock = Clock.of(self.clock)
         settings = Settings.load({"access_token_introspection_endpoint": ENDPOINT, **named})
-        self.cache = open_cache("memory://", size=100, clock=clock)
+        self.cache = open_cache("memory://", size=100, clock=clock) if shared is None else shared
         self.introspector = Introspector(settings.access_token, settings, self.cache, clock)
 
     def ask(self, stepper: Stepper, token: str = "opaque") -> dict[str, Any]:
@@ -182,8 +182,7 @@ def test_results_of_other_endpoints_and_credentials_are_not_mixed() -> None:
         {"body_args": "a=b"},
         {"hint": "other"},
     ):
-        other = Setting(**options)
-        other.introspector._cache = first.cache
+        other = Setting(shared=first.cache, **options)
         stepper = Stepper(answer())
         other.ask(stepper)
         assert len(stepper.exchanges) == 1

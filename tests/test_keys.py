@@ -19,7 +19,8 @@ from jwt_signer_mw.errors import (
 )
 from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.flows.keys import Keyring
-from jwt_signer_mw.flows.named import CHECK_INTERVAL, Named
+from jwt_signer_mw.flows.lookout import CHECK_INTERVAL
+from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.flows.remote import Remote
 from jwt_signer_mw.jose import generate_key
 from jwt_signer_mw.keysets.memory import MemoryStore

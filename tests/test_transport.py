@@ -41,7 +41,7 @@ class Recorder(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815  the names are the library's
 
-    def log_message(self, *arguments: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the library's
         pass
 
 

@@ -122,7 +122,7 @@ def test_the_callers_environ_stays_as_it_is() -> None:
 def test_it_keeps_to_pep_3333(value: str | None) -> None:
     setting = Setting()
     environ = environ_of(value, REQUEST_METHOD="GET", QUERY_STRING="")
-    app = validator(setting.middleware)  # type: ignore[arg-type]
+    app = validator(setting.middleware)
     answer: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
@@ -196,8 +196,8 @@ def test_an_unexpected_error_is_a_500_that_shows_nothing(caplog: pytest.LogCaptu
     setting = Setting()
     value = token()
 
-    def broken(_exchange: Exchange) -> Reply:
-        raise RuntimeError(f"a secret: {value}")
+    def broken(exchange: Exchange) -> Reply:
+        raise RuntimeError(f"a secret: {value} for {exchange}")
 
     setting.provider.send = broken  # type: ignore[method-assign]
     status, headers, body = setting.send(f"Bearer {value}")
@@ -227,7 +227,7 @@ def test_identities_can_be_edited_without_harm() -> None:
         assert identity.access_token.claims["sub"] == "alice"
         assert identity.access_token.upstream_claims["iss"] == "kong"
         identity.access_token.claims["sub"] = "evil"
-    assert "alice" not in repr(identity)
+        assert "alice" not in repr(identity)
 
 
 # Counted goals -----------------------------------------------------------------------------------

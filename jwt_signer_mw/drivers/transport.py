@@ -84,11 +84,11 @@ class _PromptHTTPS(HTTPSConnection):
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _PromptHTTP
+    ConnectionCls = _PromptHTTP  # pyright: ignore[reportAssignmentType]  it is a subclass of theirs
 
 
 class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _PromptHTTPS
+    ConnectionCls = _PromptHTTPS  # pyright: ignore[reportAssignmentType]  it is a subclass of theirs
 
 
 class _Adapter(HTTPAdapter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.test import TestCase, TransactionTestCase, override_settings
+from django.test import AsyncClient, Client, TestCase, TransactionTestCase, override_settings
 
 from django_jwt_signer.test import SigningAsyncClient, SigningClient
 from jwt_signer_mw.testing import JWKS, Issuer
@@ -23,8 +23,8 @@ OPTIONS = {
 
 
 class _Project:
-    client_class = SigningClient
-    async_client_class = SigningAsyncClient
+    client_class: type[Client] = SigningClient
+    async_client_class: type[AsyncClient] = SigningAsyncClient
     client: Any
     async_client: Any
 
