@@ -122,7 +122,7 @@ class JWTSignerMiddleware:
         self, *, jti: str | None = None, subject: str | None = None, everything: bool = False
     ) -> Purged:
         """Forgets what was decided and answered about a token, a subject or all: the next request is judged
-        anew. Raises `Malformed` unless one of them is given, `StoreError`."""
+        anew. Raises `ValueError` unless one of them is given, `StoreError`."""
         purge = Purge.of(jti=jti, subject=subject, everything=everything)
         return await self.driver.run(self.pipeline.purge(purge))
 

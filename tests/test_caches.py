@@ -47,6 +47,16 @@ def test_contract(cache: SharedCache) -> None:
     assert cache.get(key) is None
 
 
+def test_values_are_purged_by_what_they_say(cache: SharedCache) -> None:
+    mine = uuid.uuid4().bytes
+    keys = [uuid.uuid4().hex for _ in range(4)]
+    for number, key in enumerate(keys):
+        cache.put(key, mine if number % 2 else b"another", 60)
+    assert cache.purge(lambda value: value == mine) == 2
+    assert [cache.get(key) for key in keys] == [b"another", None, b"another", None]
+    assert cache.purge(lambda value: value == mine) == 0
+
+
 def test_an_unknown_scheme_names_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match="memory, redis"):
         open_cache("memcached://x", size=1, clock=Clock())
@@ -55,6 +65,8 @@ def test_an_unknown_scheme_names_the_known_ones() -> None:
 def test_a_cache_that_is_down() -> None:
     pytest.importorskip("redis", reason="needs the extra `redis`")
     cache = open_cache("redis://127.0.0.1:1/0", size=1, clock=Clock())
+    with pytest.raises(StoreError):
+        cache.purge(bool)
     with pytest.raises(StoreError):
         cache.get("k")
     with pytest.raises(StoreError):

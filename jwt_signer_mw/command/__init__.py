@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": "be a gateway in front of services, or answer the questions of other proxies",
     "import-kong": "turn a declarative Kong file into ours, or one of our policies into Kong's",
     "schema": "print the JSON Schema of settings files, for editors",
+    "purge": "have a running service forget what it decided about a token, a subject or all",
     "keys": "list, show, rotate, revoke, delete or reencrypt our key sets",
 }
 FAILED, USAGE, INTERRUPTED = 1, 2, 130

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from jwt_signer_mw.assembly import Assembly
 from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.flows.purge import purge_all
 from jwt_signer_mw.gateway.options import DEFAULT
 from jwt_signer_mw.gateway.routing import Router
 from jwt_signer_mw.keysets.store import open_store
@@ -119,7 +121,11 @@ class Workshop:
         default = policies[DEFAULT].assembly
         self._assemblies = assemblies
         administration = Administration(
-            AllKeysets(policies), default.settings, default.clock, explain=default.explainer.explain
+            AllKeysets(policies),
+            default.settings,
+            default.clock,
+            explain=default.explainer.explain,
+            purge=partial(purge_all, [policy.pipeline for policy in policies.values()]),
         )
         return Ruling(
             configuration,

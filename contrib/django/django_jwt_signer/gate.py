@@ -11,11 +11,14 @@ from django_jwt_signer import conf, services
 from django_jwt_signer.headers import ManagedHeaders
 from django_jwt_signer.policy import Policy
 from jwt_signer_mw.errors import ConfigurationError
+from jwt_signer_mw.flows.purge import purge_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jwt_signer_mw.errors import Problem
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.purge import Purge, Purged
 
 
 class Gate:
@@ -24,6 +27,10 @@ class Gate:
     def __init__(self, policies: Mapping[str, Policy]) -> None:
         self.policies = policies
         self.managed = ManagedHeaders(policy.pipeline for policy in policies.values())
+
+    def purge(self, purge: Purge) -> Flow[Purged]:
+        """Forgets in all policies what was decided and answered about some tokens. Raises `StoreError`."""
+        return purge_all([policy.pipeline for policy in self.policies.values()], purge)
 
 
 _building = threading.Lock()

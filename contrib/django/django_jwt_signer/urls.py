@@ -8,6 +8,7 @@ from django_jwt_signer.views import endpoint
 
 app_name = "jwt_signer"
 urlpatterns = [
+    path("purge", endpoint, name="purge"),
     path("jwks", endpoint, name="key-sets"),
     path("jwks/", endpoint),
     path("jwks/<path:name>", endpoint, name="key-set"),

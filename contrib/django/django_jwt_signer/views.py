@@ -43,7 +43,7 @@ class AllKeysets:
 @lru_cache(maxsize=1)
 def _administration(gate: Gate) -> Administration:
     default = gate.policies[DEFAULT]
-    return Administration(AllKeysets(gate), default.settings, default.assembly.clock)
+    return Administration(AllKeysets(gate), default.settings, default.assembly.clock, purge=gate.purge)
 
 
 def key_sets(request: HttpRequest, name: str = "") -> HttpResponse:  # noqa: ARG001

@@ -44,7 +44,11 @@ def serve_keysets(app: Flask, gate: Gate) -> None:
     if default.settings.admin_path is None:
         return
     administration = Administration(
-        AllKeysets(gate), default.settings, default.assembly.clock, explain=Explainer(gate).explain
+        AllKeysets(gate),
+        default.settings,
+        default.assembly.clock,
+        explain=Explainer(gate).explain,
+        purge=gate.purge,
     )
     admin = WSGIAdministration(default.driver, administration)
 
@@ -54,7 +58,7 @@ def serve_keysets(app: Flask, gate: Gate) -> None:
         return response
 
     blueprint = Blueprint(NAME, __name__, url_prefix=default.settings.admin_path)
-    for rule in ("/explain", "/jwks", "/jwks/<path:name>"):
+    for rule in ("/explain", "/purge", "/jwks", "/jwks/<path:name>"):
         blueprint.add_url_rule(
             rule,
             view_func=mark(keysets, EXEMPT),

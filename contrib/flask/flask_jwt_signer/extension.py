@@ -10,12 +10,13 @@ from flask import current_app
 from flask_jwt_signer.configuration import load_policies
 from flask_jwt_signer.endpoints import serve_keysets
 from flask_jwt_signer.gate import NAME, Gate, gate_of
-from flask_jwt_signer.marks import EXEMPT, mark
+from flask_jwt_signer.marks import DEFAULT, EXEMPT, mark
 from flask_jwt_signer.policy import Policy
 from flask_jwt_signer.scopes import ScopeRule
 from flask_jwt_signer.services import LoadedConsumers, Stores, found_services
 from flask_jwt_signer.signals import Teller
 from jwt_signer_mw.errors import ConfigurationError
+from jwt_signer_mw.flows.purge import Purge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.drivers.transport import Transport
     from jwt_signer_mw.errors import Problem
     from jwt_signer_mw.events import Observer
+    from jwt_signer_mw.flows.purge import Purged
     from jwt_signer_mw.settings import Settings
 
 P = ParamSpec("P")
@@ -127,6 +129,15 @@ class JWTSigner:
             return guarded
 
         return decorate
+
+    def purge(
+        self, *, jti: str | None = None, subject: str | None = None, everything: bool = False
+    ) -> Purged:
+        """Forgets what was decided and answered about a token, a subject or all, in the current application:
+        the next request is judged anew. Raises `ValueError` unless one of them is given, `StoreError`."""
+        gate = gate_of(current_app)
+        purge = Purge.of(jti=jti, subject=subject, everything=everything)
+        return gate.policies[DEFAULT].driver.run(gate.purge(purge))
 
     def consumer_loader(self, loader: L) -> L:
         """Names the function that finds a consumer by a field and its value, where `consumers` is not set.

@@ -19,6 +19,7 @@ from flask_jwt_signer.marks import DEFAULT, EXEMPT, policy_of
 from flask_jwt_signer.refusals import refused
 from flask_jwt_signer.signals import keyset_rotated, tell
 from jwt_signer_mw.errors import InternalError
+from jwt_signer_mw.flows.purge import purge_all
 from jwt_signer_mw.messages import IDENTITY, NOBODY, Forward
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from flask_jwt_signer.policy import Policy
     from flask_jwt_signer.refusals import RequestRefused
     from jwt_signer_mw.errors import Refusal
+    from jwt_signer_mw.flows.commands import Flow
+    from jwt_signer_mw.flows.purge import Purge, Purged
     from jwt_signer_mw.messages import Rejection
     from jwt_signer_mw.settings import Settings
 
@@ -110,6 +113,10 @@ class Gate:
         environ[JUDGED] = policy
         if keyset_rotated.receivers:
             self.tell_rotations()
+
+    def purge(self, purge: Purge) -> Flow[Purged]:
+        """Forgets in all policies what was decided and answered about some tokens. Raises `StoreError`."""
+        return purge_all([policy.pipeline for policy in self._policies.values()], purge)
 
     def refuse(self, refusal: Refusal) -> NoReturn:
         """Ends the current request by a refusal that was decided elsewhere."""
