@@ -259,6 +259,13 @@ class TestCache:
         assert cache.get("a") is None
         assert cache.get("never") is None
 
+    def test_one_claims_a_key(self) -> None:
+        cache = FrameworkCache("tokens")
+        assert [cache.claim("c", 60), cache.claim("c", 60)] == [True, False]
+        cache.delete("c")
+        assert cache.claim("c", 0.2)
+        assert cache.purge(bool) is None  # type: ignore[func-returns-value]
+
     def test_less_than_a_second_is_not_kept(self) -> None:
         """0 means never to Django's caches, and None for ever."""
         cache = FrameworkCache("tokens")

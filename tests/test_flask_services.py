@@ -228,6 +228,14 @@ class TestCache:
         cache.delete("k")
         assert cache.get("k") is None
 
+    def test_one_claims_a_key(self, app: Flask) -> None:
+        Cache(app, config={"CACHE_TYPE": "SimpleCache"})
+        cache = FlaskCache(*app.extensions["cache"].values())
+        assert [cache.claim("k", 60), cache.claim("k", 60)] == [True, False]
+        cache.delete("k")
+        assert cache.claim("k", 60)
+        assert cache.purge(bool) is None  # type: ignore[func-returns-value]
+
     def test_what_is_no_text_of_ours_is_nothing(self, app: Flask) -> None:
         Cache(app, config={"CACHE_TYPE": "SimpleCache"})
         (backend,) = app.extensions["cache"].values()

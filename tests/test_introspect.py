@@ -217,6 +217,9 @@ def test_a_shared_cache_that_is_down_costs_no_answer(caplog: pytest.LogCaptureFi
         def delete(self, key: str) -> None:
             raise StoreError("cache is down")
 
+        def claim(self, key: str, seconds: float) -> bool:
+            raise StoreError("cache is down")
+
         def purge(self, fits: object) -> int | None:
             raise StoreError("cache is down")
 

@@ -32,6 +32,10 @@ class SharedCache(Protocol):
 
     def delete(self, key: str) -> None: ...
 
+    def claim(self, key: str, seconds: float) -> bool:
+        """True for the first who claims the key in so many seconds, until it is deleted."""
+        ...
+
     def purge(self, fits: Callable[[bytes], bool]) -> int | None:
         """Deletes the values that fit. Their number; None where the values can't be listed."""
         ...

@@ -49,6 +49,12 @@ class RedisCache:
         except redis.RedisError as error:
             raise StoreError(f"the shared cache does not answer: {type(error).__name__}") from None
 
+    def claim(self, key: str, seconds: float) -> bool:
+        try:
+            return bool(self._client.set(PREFIX + key, b"", px=max(1, int(seconds * 1000)), nx=True))
+        except redis.RedisError as error:
+            raise StoreError(f"the shared cache does not answer: {type(error).__name__}") from None
+
     def purge(self, fits: Callable[[bytes], bool]) -> int:
         """Reads all values, some hundred at a time: a server with millions is busy for seconds."""
         deleted = 0

@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--subject", metavar="SUBJECT", help="all tokens of a subject")
     which.add_argument("--everything", action="store_true", help="all tokens")
     parser.epilog = (
-        f"The admin token comes from the variable {ADMIN_TOKEN}. Nothing is taken from a token but the memory "
-        "of it: one that is still good is accepted anew. Other workers of the service follow within a second "
-        "where they share a cache, else when their verdicts end (verdict_cache_ttl)."
+        f"The admin token comes from the variable {ADMIN_TOKEN}. Nothing is taken from a token but the "
+        "memory of it: one that is still good is accepted anew. Other workers of the service follow within "
+        "a second where they share a cache, else when their verdicts end (verdict_cache_ttl)."
     )
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.commands import Flow
 
 
+CLAIM = "asking:"  # before the key: one process is
+LOOK_INTERVAL = 0.02  # seconds between two looks for the answer that another process asked for
+
+
 class Answer(NamedTuple):
     """`until`: seconds since the epoch at which the provider has to be asked again."""
 
@@ -34,7 +38,7 @@ class Answers:
     def __init__(self, cache: SharedCache, clock: Clock) -> None:
         self.generation = 0
         self._cache = cache
-        self._now = clock.now
+        self._clock = clock
 
     def recall(self, key: str) -> Flow[Answer | None]:
         cache = self._cache
@@ -43,12 +47,11 @@ class Answers:
         except StoreError as error:
             log.warning("%s", error.detail)
             return None
-        answer = None if value is None else _read(value)
-        return answer if answer is not None and answer.until > self._now() else None
+        return self._usable(value)
 
     def remember(self, key: str, answer: Answer, generation: int) -> Flow[Answer]:
         """The answer, as it may be used: one that was asked for before a purge serves this request only."""
-        cache, now = self._cache, self._now()
+        cache, now = self._cache, self._clock.now()
         if generation != self.generation:
             return answer._replace(until=now)
         if answer.until > now:
@@ -61,6 +64,41 @@ class Answers:
             except StoreError as error:
                 log.warning("%s", error.detail)
         return answer
+
+    def claim(self, key: str, patience: float) -> Flow[Answer | None]:
+        """Lets one of several processes ask, and gives the others its answer. None: ask yourself, and then
+        `release`. `patience` in seconds."""
+        if not self._cache.blocking:
+            return None
+        return (yield from call(self._claim_or_wait, key, patience))
+
+    def release(self, key: str) -> Flow[None]:
+        """The others need not wait any longer."""
+        if self._cache.blocking:
+            try:
+                yield from call(self._cache.delete, CLAIM + key)
+            except StoreError as error:
+                log.warning("%s", error.detail)
+
+    def _claim_or_wait(self, key: str, patience: float) -> Answer | None:
+        cache, until = self._cache, self._clock.ticks() + patience
+        try:
+            if cache.claim(CLAIM + key, patience):
+                return None
+            while self._clock.ticks() < until and self._clock.rest(LOOK_INTERVAL):
+                is_claimed = (
+                    cache.get(CLAIM + key) is not None
+                )  # before the answer, or one could slip through
+                answer = self._usable(cache.get(key))
+                if answer is not None or not is_claimed:
+                    return answer
+        except StoreError as error:
+            log.warning("%s", error.detail)
+        return None
+
+    def _usable(self, value: bytes | None) -> Answer | None:
+        answer = None if value is None else _read(value)
+        return answer if answer is not None and answer.until > self._clock.now() else None
 
 
 def purge_answers(cache: SharedCache, fits: Callable[[Mapping[str, Any]], bool]) -> Flow[int | None]:

@@ -82,19 +82,32 @@ class Introspector:
             raise IntrospectionNotConfigured("opaque token", option=f"{name}_introspection_endpoint")
 
     def _ask(self, token: str, key: str) -> Flow[Answer]:
-        if self._caches:  # whoever asked a moment ago may have left the answer
-            known = yield from self.answers.recall(key)
-            if known is not None:
-                return known
-        generation = self.answers.generation
+        if not self._caches:
+            return (yield from self._ask_provider(token))
+        answers = self.answers
+        known = yield from answers.recall(key)  # whoever asked a moment ago may have left the answer
+        if known is None:
+            known = yield from answers.claim(key, ATTEMPTS * self._request.timeout)
+        if known is not None:
+            return known
+        generation = answers.generation
+        try:
+            answer = yield from self._ask_provider(token)
+            answer = yield from answers.remember(key, answer, generation)
+        except Exception:
+            yield from answers.release(key)
+            raise
+        yield from answers.release(key)
+        return answer
+
+    def _ask_provider(self, token: str) -> Flow[Answer]:
         reply = yield from self._exchange(token)
         option = self._option("endpoint")
         if reply.status != OK:
             raise IntrospectionRefused(f"status {reply.status}", option=option)
         if reply.headers.get("content-type", "").lower().startswith(SIGNED_ANSWER):
             raise IntrospectionRefused("a signed answer, which nobody asked for", option=option)
-        answer = Answer(_useful_until(reply.body, self._now(), self._ttl), reply.body)
-        return (yield from self.answers.remember(key, answer, generation)) if self._caches else answer
+        return Answer(_useful_until(reply.body, self._now(), self._ttl), reply.body)
 
     def _exchange(self, token: str) -> Flow[Reply]:
         fields = [("token", token)]

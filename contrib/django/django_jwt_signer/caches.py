@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from django.core.cache import caches
@@ -33,6 +34,9 @@ class FrameworkCache:
 
     def delete(self, key: str) -> None:
         self._call("delete", PREFIX + key)
+
+    def claim(self, key: str, seconds: float) -> bool:
+        return bool(self._call("add", PREFIX + key, b"", timeout=max(1, math.ceil(seconds))))
 
     def purge(self, _fits: Callable[[bytes], bool]) -> None:
         """Django's caches can't be searched."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -93,6 +94,12 @@ class FlaskCache:
 
     def delete(self, key: str) -> None:
         self._call("delete", PREFIX + key)
+
+    def claim(self, key: str, seconds: float) -> bool:
+        return bool(self._call("add", PREFIX + key, b"", timeout=max(1, math.ceil(seconds))))
+
+    def purge(self, _fits: Callable[[bytes], bool]) -> None:
+        """Not every backend of Flask-Caching can be searched."""
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         try:
