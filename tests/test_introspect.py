@@ -21,7 +21,7 @@ from jwt_signer_mw.errors import (
     TransportError,
 )
 from jwt_signer_mw.flows.commands import Reply
-from jwt_signer_mw.flows.introspect import Introspector
+from jwt_signer_mw.flows.introspect import MAX_UNDER_WAY, Introspector
 from jwt_signer_mw.settings import Settings
 from stepping import FrozenClock, Stepper
 
@@ -236,3 +236,18 @@ def test_keys_of_the_cache_tell_nothing() -> None:
     setting = Setting()
     setting.ask(Stepper(answer()), "my-opaque-token")
     assert "my-opaque" not in repr(vars(setting.cache))
+
+
+def test_a_queue_to_a_slow_provider_is_bounded() -> None:
+    """Who finds it full is told at once, and when to come again; who leaves makes room."""
+    setting = Setting()
+    waiting = [setting.introspector._ask_provider(f"t{i}", f"k{i}") for i in range(MAX_UNDER_WAY)]
+    for flow in waiting:
+        next(flow)
+    with pytest.raises(ProviderUnavailable, match="512 tokens wait"):
+        setting.ask(Stepper())
+    waiting[0].close()  # a client that left
+    assert setting.ask(Stepper(answer(sub="a")))["sub"] == "a"
+    with pytest.raises(StopIteration):
+        waiting[1].send(answer())
+    assert setting.ask(Stepper(answer(sub="b")), "other")["sub"] == "b"

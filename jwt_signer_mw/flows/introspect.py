@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.settings import Settings, TokenSettings
 
 ATTEMPTS = 2  # documented: a failed introspection is tried once more
+MAX_UNDER_WAY = 512  # tokens of one endpoint; behind a provider that is too slow nobody shall wait in vain
 INACTIVE_TTL = 5.0  # seconds: a provider may issue this very token any moment
 SIGNED_ANSWER = "application/token-introspection+jwt"  # RFC 9701
 OK = 200
@@ -46,6 +47,7 @@ class Introspector:
     def __init__(self, token: TokenSettings, settings: Settings, cache: SharedCache, clock: Clock) -> None:
         self._token = token
         self.answers = Answers(cache, clock)
+        self._under_way: set[str] = set()  # a set counts right without a lock
         self._caches = token.cache_introspection and settings.introspection_cache_size > 0
         self._ttl = settings.introspection_cache_ttl
         self._now = clock.now
@@ -83,7 +85,7 @@ class Introspector:
 
     def _ask(self, token: str, key: str) -> Flow[Answer]:
         if not self._caches:
-            return (yield from self._ask_provider(token))
+            return (yield from self._ask_provider(token, key))
         answers = self.answers
         known = yield from answers.recall(key)  # whoever asked a moment ago may have left the answer
         if known is None:
@@ -92,7 +94,7 @@ class Introspector:
             return known
         generation = answers.generation
         try:
-            answer = yield from self._ask_provider(token)
+            answer = yield from self._ask_provider(token, key)
             answer = yield from answers.remember(key, answer, generation)
         except Exception:
             yield from answers.release(key)
@@ -100,8 +102,14 @@ class Introspector:
         yield from answers.release(key)
         return answer
 
-    def _ask_provider(self, token: str) -> Flow[Answer]:
-        reply = yield from self._exchange(token)
+    def _ask_provider(self, token: str, key: str) -> Flow[Answer]:
+        if len(self._under_way) >= MAX_UNDER_WAY:
+            raise ProviderUnavailable(f"{MAX_UNDER_WAY} tokens wait for it", option=self._option("endpoint"))
+        self._under_way.add(key)
+        try:
+            reply = yield from self._exchange(token)
+        finally:
+            self._under_way.discard(key)
         option = self._option("endpoint")
         if reply.status != OK:
             raise IntrospectionRefused(f"status {reply.status}", option=option)
