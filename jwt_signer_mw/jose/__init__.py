@@ -4,7 +4,7 @@ The one key is chosen here, by kid, kty, curve, alg, use and key_ops; texts are 
 lengths are exact, and python-jose only ever sees prebuilt keys.
 """
 
-from jwt_signer_mw.jose.algorithms import ASYMMETRIC, SIGNING_ALGORITHMS, SYMMETRIC
+from jwt_signer_mw.algorithms import ASYMMETRIC, SIGNING_ALGORITHMS, SYMMETRIC
 from jwt_signer_mw.jose.compact import find_signer, sign_compact, verify_compact, verify_signature
 from jwt_signer_mw.jose.generation import generate_key
 from jwt_signer_mw.jose.key import Key, load_key

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from jwt_signer_mw.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_signer_mw.errors import AlgorithmNotAllowed, KeyUnknown, SignatureInvalid, TokenMalformed
-from jwt_signer_mw.jose.algorithms import ALGORITHMS, SYMMETRIC
 from jwt_signer_mw.jose.keyset import KeySet, load_keyset
 from jwt_signer_mw.tokens.compact import Compact, split_compact
 from jwt_signer_mw.wire import Malformed, dump_json, encode_base64url

@@ -7,7 +7,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from jwt_signer_mw.jose.algorithms import ALGORITHMS
+from jwt_signer_mw.algorithms import ALGORITHMS
 from jwt_signer_mw.jose.export import to_jwk
 from jwt_signer_mw.jose.key import Key, load_key
 from jwt_signer_mw.wire import encode_base64url

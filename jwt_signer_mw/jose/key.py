@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
+from jwt_signer_mw.algorithms import ALGORITHMS
 from jwt_signer_mw.errors import SigningFailed
-from jwt_signer_mw.jose.algorithms import ALGORITHMS
 from jwt_signer_mw.jose.material import Material, read_material
 from jwt_signer_mw.jose.primitives import build_primitive
 from jwt_signer_mw.wire import Malformed, dump_json, encode_base64url

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
-from jwt_signer_mw.jose.algorithms import EC, HMAC, RSA
+from jwt_signer_mw.algorithms import EC, HMAC, RSA
 from jwt_signer_mw.jose.weaknesses import has_roca_fingerprint, has_small_order, is_key_text
 from jwt_signer_mw.wire import Malformed, decode_base64url, encode_base64url
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jwt_signer_mw.algorithms import SIGNING_ALGORITHMS
 from jwt_signer_mw.settings.declaring import Part, parameter, part, switch, text
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, PathList, Text, TextList, TextMap
 from jwt_signer_mw.settings.options import SuiteOptions
@@ -14,10 +15,6 @@ from jwt_signer_mw.settings.services import CONSUMER_FIELDS, Certificate
 if TYPE_CHECKING:
     from jwt_signer_mw.settings.services import ClientCertificate
 
-SIGNING_ALGORITHMS = (
-    *("RS256", "RS512", "PS256", "PS384", "PS512"),  # no RS384, as in Kong
-    *("ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"),
-)
 ONE_YEAR = 31_536_000  # seconds; no skew of clocks is longer
 ONE_HOUR = 3_600_000  # milliseconds; no request waits longer
 

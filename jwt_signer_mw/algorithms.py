@@ -37,18 +37,8 @@ ALGORITHMS: Final = HMAC | RSA | EC | EDWARDS
 SYMMETRIC: Final = frozenset(HMAC)
 ASYMMETRIC: Final = frozenset(ALGORITHMS) - SYMMETRIC
 
-# The choices of `{token}_signing_algorithm`, in the order of its documentation; RS384 is not one.
+# The choices of `{token}_signing_algorithm`; no RS384, as in Kong.
 SIGNING_ALGORITHMS: Final = (
-    "HS256",
-    "HS384",
-    "HS512",
-    "RS256",
-    "RS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "EdDSA",
+    *("RS256", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"),
 )
