@@ -1,0 +1,1 @@
+"""Our own middleware in each of its adapters, around an application that does nothing."""
