@@ -205,6 +205,7 @@ def test_rotations_from_the_admin_while_requests_run(shop: Shop, oidc_provider: 
 
 def test_the_projects_own_tests(tmp_path: Any) -> None:
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'shop.sqlite3'}"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)  # of a test that ran before
     command = [sys.executable, "-W", "error", "manage.py", "test"]
     done = subprocess.run(
         command,

@@ -592,3 +592,8 @@ def test_the_choices_of_signing_algorithm() -> None:
     assert len(SIGNING_ALGORITHMS) == len(set(SIGNING_ALGORITHMS)) == 12
     assert set(SIGNING_ALGORITHMS) == (ASYMMETRIC | SYMMETRIC) - {"RS384"}
     assert not ASYMMETRIC & SYMMETRIC
+
+
+def test_no_kid_of_ours_looks_like_an_option() -> None:
+    """On a command line, `-abc` is an option and no name."""
+    assert not any(generate_key("ES256").published_kid.startswith("-") for _ in range(300))

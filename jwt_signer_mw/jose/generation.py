@@ -23,12 +23,15 @@ _CURVES: Final[dict[str, ec.EllipticCurve]] = {
 
 
 def generate_key(alg: str) -> Key:
-    """A new key for one algorithm; its `kid` is its thumbprint.
+    """A new key for one algorithm; its `kid` is its thumbprint, and one that commands take for a name.
 
     Takes some tenths of a second for RSA. Raises `ValueError` for a foreign algorithm.
     """
-    jwk = _generate(alg) | {"alg": alg}
-    return load_key(jwk | {"kid": load_key(jwk, symmetric=True).thumbprint}, symmetric=True)
+    while True:
+        jwk = _generate(alg) | {"alg": alg}
+        kid = load_key(jwk, symmetric=True).thumbprint
+        if not kid.startswith("-"):  # on a command line that would be an option
+            return load_key(jwk | {"kid": kid}, symmetric=True)
 
 
 def _generate(alg: str) -> dict[str, str]:
