@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RATE = 1000  # samples per second
 SECONDS = 20.0
+LEAST = 0.005  # of all samples: what is shown
 PASSES = ("known", "new")
 
 # The innermost frame that stands here tells the stage: file, function or "" for any, what it is.
@@ -138,6 +139,7 @@ def _table(title: str, microseconds: float, counts: Counter[str]) -> str:
     rows = [
         (stage, f"{microseconds * count / total:.1f}", f"{100 * count / total:.0f} %")
         for stage, count in counts.most_common()
+        if count >= total * LEAST
     ]
     return tables.table((title, "µs", ""), rows)
 
