@@ -26,12 +26,12 @@ class Section(NamedTuple):
 
 
 SECTIONS = {
-    "goals": Section("the goals", "benchmarks.goals", "measure_goals", 25),
-    "ours": Section("our own figures", "benchmarks.contenders.table", "measure_family", 25, ("ours",)),
-    "libraries": Section("libraries", "benchmarks.contenders.table", "measure_family", 25, ("libraries",)),
-    "flask": Section("Flask", "benchmarks.contenders.table", "measure_family", 25, ("Flask",)),
-    "django": Section("Django", "benchmarks.contenders.table", "measure_family", 25, ("Django",)),
-    "growth": Section("growth", "benchmarks.growth", "measure_growth", 11),
+    "goals": Section("the goals", "benchmarks.goals", "measure_goals", 15),
+    "ours": Section("our own figures", "benchmarks.contenders.table", "measure_family", 15, ("ours",)),
+    "libraries": Section("libraries", "benchmarks.contenders.table", "measure_family", 15, ("libraries",)),
+    "flask": Section("Flask", "benchmarks.contenders.table", "measure_family", 15, ("Flask",)),
+    "django": Section("Django", "benchmarks.contenders.table", "measure_family", 15, ("Django",)),
+    "growth": Section("growth", "benchmarks.growth", "measure_growth", 7),
     "startup": Section("start-up", "benchmarks.startup", "measure_startup", 7),
 }
 
