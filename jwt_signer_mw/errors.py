@@ -83,8 +83,7 @@ class Refusal(JWTSignerError):
         self.detail = detail
         self.option = option
         self.scope = scope  # RFC 6750 section 3: what would have been enough
-        self.retry_after = retry_after
-        super().__init__(detail)
+        self.retry_after = retry_after  # `args` are set already, by `BaseException.__new__`
 
 
 # 401: the token is missing or invalid ---------------------------------------------------------
