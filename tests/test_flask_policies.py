@@ -23,7 +23,11 @@ PARTNERS = SETTINGS | {
     "access_token_upstream_header": "X-Partner",
     "access_token_audiences_allowed": ["partners"],
 }
-AS_PARTNER = bearer(PARTNERS)
+
+
+def as_partner() -> dict[str, str]:
+    """Made when a test asks for it: one made at import would expire before a long run reaches its test."""
+    return bearer(PARTNERS)
 
 
 @pytest.fixture
@@ -59,11 +63,11 @@ class TestViews:
     def test_the_default(self, app: Flask) -> None:
         app.add_url_rule("/", view_func=view)
         assert app.test_client().get("/", headers=bearer()).text == "Authorization orders"
-        assert is_refused(app.test_client().get("/", headers=AS_PARTNER))
+        assert is_refused(app.test_client().get("/", headers=as_partner()))
 
     def test_another_policy(self, app: Flask, signer: JWTSigner) -> None:
         app.add_url_rule("/", view_func=signer.policy("partners")(copy_of_view()))
-        assert app.test_client().get("/", headers=AS_PARTNER).text == "X-Partner partners"
+        assert app.test_client().get("/", headers=as_partner()).text == "X-Partner partners"
         assert is_refused(app.test_client().get("/", headers=bearer()))
 
     def test_headers_of_every_policy_are_removed_under_each(self, app: Flask, signer: JWTSigner) -> None:
@@ -121,7 +125,7 @@ class TestViews:
         app.add_url_rule("/open", view_func=Open.as_view("open"))
         app.add_url_rule("/orders", view_func=Orders.as_view("orders"))
         assert app.test_client().get("/open").text == "nobody"
-        assert app.test_client().get("/orders", headers=AS_PARTNER).text == "X-Partner partners"
+        assert app.test_client().get("/orders", headers=as_partner()).text == "X-Partner partners"
 
     def test_an_unknown_policy_lets_nobody_in(self, app: Flask, signer: JWTSigner) -> None:
         app.add_url_rule("/", view_func=signer.policy("partnrs")(copy_of_view()))
@@ -139,7 +143,7 @@ class TestBlueprints:
 
     def test_a_policy_for_all_views(self, app: Flask, signer: JWTSigner, shop: Blueprint) -> None:
         app.register_blueprint(signer.policy("partners")(shop))
-        assert app.test_client().get("/shop/", headers=AS_PARTNER).text == "X-Partner partners"
+        assert app.test_client().get("/shop/", headers=as_partner()).text == "X-Partner partners"
         assert is_refused(app.test_client().get("/shop/", headers=bearer()))
 
     def test_an_exemption_for_all_views_even_after_registration(
@@ -163,7 +167,7 @@ class TestBlueprints:
         app.register_blueprint(outer)
         assert app.test_client().get("/outer/").text == "nobody"
         assert is_refused(app.test_client().get("/outer/shop/"))
-        assert app.test_client().get("/outer/shop/", headers=AS_PARTNER).text == "X-Partner partners"
+        assert app.test_client().get("/outer/shop/", headers=as_partner()).text == "X-Partner partners"
 
     def test_a_blueprint_inside_an_exempt_one_is_exempt(
         self, app: Flask, signer: JWTSigner, shop: Blueprint
