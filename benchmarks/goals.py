@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from benchmarks.measuring import Rounds
     from jwt_signer_mw.wsgi import JWTSignerMiddleware
 
-NEW_TOKENS = 400  # each comes again only after it was forgotten
+# Each comes again only after it was forgotten. A prime, so that middlewares asked in turn see them all.
+NEW_TOKENS = 401
 FORGETFUL = 64  # verdicts kept where every token has to be a new one
 FULL = 10_000  # keys of a set, entries of a cache
 
