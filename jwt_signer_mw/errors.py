@@ -173,6 +173,16 @@ class TokenNotYetValid(Refusal):
     text = "The token is not valid yet"
 
 
+class LifetimeTooLong(Refusal):
+    code = "lifetime_too_long"
+    text = "The token was issued for too long a time"
+
+
+class TokenTooOld(Refusal):
+    code = "token_too_old"
+    text = "The token was issued too long ago"
+
+
 class ClaimMalformed(Refusal):
     code = "claim_malformed"
     text = "A claim of the token is malformed"

@@ -110,8 +110,10 @@ class Issuer:
 
 
 def _demanded(rules: ClaimRules, now: int) -> Iterator[tuple[Path, Any]]:
-    if rules.verify_expiry:
-        yield rules.expiry_claim, now + LIFE
+    if rules.max_lifetime is not None or rules.max_age is not None:
+        yield ("iat",), now
+    if rules.verify_expiry or rules.max_lifetime is not None:
+        yield rules.expiry_claim, now + min(LIFE, rules.max_lifetime or LIFE)
     if rules.verify_notbefore:
         yield rules.notbefore_claim, now
     for switch, path, values in (

@@ -11,14 +11,16 @@ from jwt_signer_mw.errors import (
     ClaimMalformed,
     ClaimMissing,
     IssuerNotAllowed,
+    LifetimeTooLong,
     Refusal,
     ScopesInsufficient,
     SubjectNotAllowed,
     TokenExpired,
     TokenNotYetValid,
+    TokenTooOld,
 )
 from jwt_signer_mw.settings import Settings
-from jwt_signer_mw.tokens.checks import compile_checks, read_scopes, run_checks, valid_until
+from jwt_signer_mw.tokens.checks import compile_checks, read_scopes, run_checks, valid_since, valid_until
 
 NOW = 1_000_000
 
@@ -124,10 +126,14 @@ def test_every_cause_of_401_comes_before_every_cause_of_403() -> None:
         "subjects_allowed": ["s"],
         "scopes_required": ["c"],
     }
+    options |= {"max_lifetime": 100, "max_age": 50}
     claims: dict[str, Any] = {"exp": NOW - 1, "nbf": NOW + 1}
     for refusal, mend in (
         (TokenExpired, {"exp": NOW + 1}),
         (TokenNotYetValid, {"nbf": NOW}),
+        (ClaimMissing, {"iat": NOW - 100}),
+        (LifetimeTooLong, {"iat": NOW - 60}),
+        (TokenTooOld, {"iat": NOW - 40}),
         (ClaimMissing, {"r": 1}),
         (IssuerNotAllowed, {"iss": "i"}),
         (AudienceNotAllowed, {"aud": "a"}),
@@ -161,6 +167,23 @@ def test_valid_until() -> None:
     assert valid_until(rules, {}) == float("inf")
     unchecked = Settings.load({"verify_access_token_expiry": False}).access_token.claims
     assert valid_until(unchecked, {"exp": 10}) == float("inf")
+
+
+def test_an_age_ends_what_an_expiry_does_not() -> None:
+    options = {"access_token_leeway": 5, "access_token_max_age": 100}
+    rules = Settings.load(options).access_token.claims
+    assert valid_until(rules, {"iat": 10, "exp": 500}) == 115
+    assert valid_until(rules, {"iat": 10, "exp": 100}) == 105
+    assert valid_until(rules, {"exp": 500}) == 505
+    unchecked = Settings.load({**options, "verify_access_token_expiry": False}).access_token.claims
+    assert valid_until(unchecked, {"iat": 10, "exp": 50}) == 115
+
+
+def test_what_was_issued_ahead_holds_only_from_then_on() -> None:
+    rules = Settings.load({"access_token_leeway": 5, "access_token_max_lifetime": 60}).access_token.claims
+    assert valid_since(rules, {"iat": 10}) == 5
+    assert valid_since(rules, {}) == float("-inf")
+    assert valid_since(Settings.load({}).access_token.claims, {"iat": 10}) == float("-inf")
 
 
 @pytest.mark.parametrize("value, scopes", [("a b", {"a", "b"}), (["a", 1], {"a"}), (None, set()), (5, set())])

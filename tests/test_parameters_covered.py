@@ -46,6 +46,10 @@ SUITE: Final = _words("""
 """)
 
 
+OWN_OF_CLAIMS: Final = _words("{}_max_lifetime {}_max_age")
+OWN_OF_TOKENS: Final = _words("{}_upstream_max_lifetime")
+
+
 def _parameters_of(token: str) -> Iterator[str]:
     yield from (name.format(token) for name in TOKEN)
     for family in (token, f"{token}_introspection"):
@@ -54,6 +58,13 @@ def _parameters_of(token: str) -> Iterator[str]:
         yield from (name.format(document) for name in DOCUMENTS)
 
 
+def _own_options_of(token: str) -> Iterator[str]:
+    yield from (name.format(token) for name in OWN_OF_TOKENS)
+    for family in (token, f"{token}_introspection"):
+        yield from (name.format(family) for name in OWN_OF_CLAIMS)
+
+
+OWN: Final = (*SUITE, *_own_options_of("access_token"), *_own_options_of("channel_token"))
 PLUGIN: Final = (*_parameters_of("access_token"), *_parameters_of("channel_token"), *SHARED)
 
 
@@ -71,10 +82,10 @@ ROUTED: Final = {"admin_path"}  # speaks to adapters that have routes of their o
 
 def test_the_plugin_has_153_parameters() -> None:
     assert len(set(PLUGIN)) == len(PLUGIN) == 153
-    assert set(Settings.load({}).flat()) == {*PLUGIN, *SUITE}
+    assert set(Settings.load({}).flat()) == {*PLUGIN, *OWN}
 
 
-@pytest.mark.parametrize("option", [*PLUGIN, *(option for option in SUITE if option not in ROUTED)])
+@pytest.mark.parametrize("option", [*PLUGIN, *(option for option in OWN if option not in ROUTED)])
 def test_an_option_has_a_case(option: str) -> None:
     assert PROOFS[option], f"no case proves {option}"
 

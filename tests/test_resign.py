@@ -12,7 +12,7 @@ import pytest
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.errors import ClaimMalformed, TokenExpired
 from jwt_signer_mw.flows.examine import Examined
-from jwt_signer_mw.flows.resign import Resigner
+from jwt_signer_mw.flows.resign import Resigned, Resigner
 from jwt_signer_mw.jose import SIGNING_ALGORITHMS, Key, generate_key
 from jwt_signer_mw.settings import Settings
 from stepping import FrozenClock, Stepper
@@ -38,6 +38,12 @@ ES256 = generate_key("ES256")
 def resign(
     claims: dict[str, Any], *, key: Key = ES256, expiry_claim: tuple[str, ...] = ("exp",), **options: Any
 ) -> str:
+    return resigned(claims, key=key, expiry_claim=expiry_claim, **options).token
+
+
+def resigned(
+    claims: dict[str, Any], *, key: Key = ES256, expiry_claim: tuple[str, ...] = ("exp",), **options: Any
+) -> Resigned:
     options = {"access_token_signing_algorithm": key.alg, **options}
     settings = Settings.load(options)
     clock = Clock.of(FrozenClock(NOW))
@@ -98,6 +104,32 @@ def test_a_token_that_would_be_past_is_not_made() -> None:
     )
 
 
+def test_until_when_a_new_token_may_be_said_again() -> None:
+    assert resigned({"exp": NOW + 5}).until == inf
+    assert resigned({"exp": NOW + 5}, access_token_upstream_leeway=-2).until == NOW + 3
+    assert resigned({"exp": NOW + 5}, access_token_upstream_leeway=-2, set_claims={"exp": "9"}).until == inf
+
+
+@pytest.mark.parametrize(
+    "claims, options, expiry, until",
+    [
+        ({"exp": NOW + 500}, {}, NOW + 60, NOW + 30),
+        ({}, {}, NOW + 60, NOW + 30),
+        ({"exp": NOW + 60}, {}, NOW + 60, inf),
+        ({"exp": NOW + 5}, {}, NOW + 5, inf),
+        ({"exp": NOW + 5}, {"access_token_upstream_leeway": 90}, NOW + 60, NOW + 30),
+        ({"exp": NOW + 500}, {"access_token_upstream_leeway": -480}, NOW + 20, NOW + 20),
+        ({"exp": NOW + 500}, {"set_claims": {"exp": "4102444800"}}, NOW + 60, NOW + 30),
+        ({"exp": NOW + 500}, {"set_claims": {"exp": "null"}}, NOW + 60, NOW + 30),
+    ],
+)
+def test_a_limited_life(claims: dict[str, Any], options: dict[str, Any], expiry: int, until: float) -> None:
+    """At least half of a life that was limited is left to the service behind."""
+    new = resigned(claims, access_token_upstream_max_lifetime=60, **options)
+    assert (claims_of(new.token)["exp"], claims_of(new.token)["iat"]) == (expiry, NOW)
+    assert new.until == until
+
+
 def test_an_expiry_that_is_no_date_is_not_signed() -> None:
     with pytest.raises(ClaimMalformed):
         resign({"exp": "soon"})
@@ -141,7 +173,12 @@ def test_the_header_follows_the_key() -> None:
     keys = OneKey(ES256)
     resigner = Resigner(settings.access_token, settings, keys, Clock.of(FrozenClock(NOW)))
     examined = Examined("jwt", "", {"exp": NOW + 1}, b"", ("exp",), -inf, inf, None)
-    assert pyjwt.get_unverified_header(Stepper().run(resigner.resign(examined)))["kid"] == ES256.thumbprint
+    assert (
+        pyjwt.get_unverified_header(Stepper().run(resigner.resign(examined)).token)["kid"] == ES256.thumbprint
+    )
     keys.key = generate_key("ES256")
-    assert pyjwt.get_unverified_header(Stepper().run(resigner.resign(examined)))["kid"] == keys.key.thumbprint
+    assert (
+        pyjwt.get_unverified_header(Stepper().run(resigner.resign(examined)).token)["kid"]
+        == keys.key.thumbprint
+    )
     assert keys.told == [NOW + 1, NOW + 1]

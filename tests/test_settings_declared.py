@@ -12,7 +12,7 @@ from jwt_signer_mw import Settings
 from jwt_signer_mw.jose import SIGNING_ALGORITHMS
 from jwt_signer_mw.settings.declared import ClaimRules, KeysetSource, Parameters, TokenSettings
 from jwt_signer_mw.settings.loading import OPTIONS
-from jwt_signer_mw.settings.options import SINCE, SuiteOptions
+from jwt_signer_mw.settings.options import SINCE
 from jwt_signer_mw.settings.schema import json_schema
 from parts import CORPORA, require
 
@@ -119,6 +119,7 @@ def _told() -> Iterator[tuple[str, str, Any, str]]:
 
 
 PLUGIN = {name: option for name, option in OPTIONS.items() if option.declared.since != SINCE}
+OWN = {name: option for name, option in OPTIONS.items() if option.declared.since == SINCE}
 
 
 def test_every_parameter_is_declared_with_its_type_default_and_release() -> None:
@@ -169,7 +170,7 @@ def test_secrets_and_referenceable_parameters() -> None:
 
 
 def test_the_suites_own_options() -> None:
-    own = {name: _default(option) for name, option in OPTIONS.items() if option.declared.since == SINCE}
+    own = {name: _default(option) for name, option in OWN.items() if len(option.path) == 1}
     assert own == {
         "keyset_store": None,
         "keyset_encryption_keys": None,
@@ -188,6 +189,23 @@ def test_the_suites_own_options() -> None:
         "admin_token": None,
         "certificates": {},
     }
+
+
+OWN_OF_TOKENS: dict[str, Any] = {
+    "{}_upstream_max_lifetime": None,
+}
+OWN_OF_CLAIMS: dict[str, Any] = {
+    "{}_max_lifetime": None,
+    "{}_max_age": None,
+}
+
+
+def test_the_suites_own_options_of_a_token() -> None:
+    own = {name: _default(option) for name, option in OWN.items() if len(option.path) > 1}
+    families = [f"{token}{part}" for token in TOKENS for part in ("", "_introspection")]
+    told = {name.format(token): value for token in TOKENS for name, value in OWN_OF_TOKENS.items()}
+    told |= {name.format(family): value for family in families for name, value in OWN_OF_CLAIMS.items()}
+    assert own == told
 
 
 def test_every_option_has_a_sentence_of_help() -> None:
@@ -215,7 +233,7 @@ PLUGIN_FIELDS = {
     kind: [
         one.name
         for one in fields(kind)
-        if "declared" in one.metadata and one.name not in {inner.name for inner in fields(SuiteOptions)}
+        if "declared" in one.metadata and one.metadata["declared"].since != SINCE
     ]
     for kind in (ClaimRules, KeysetSource, TokenSettings, Parameters)
 }

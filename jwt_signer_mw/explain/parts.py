@@ -13,10 +13,11 @@ from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.explain.trace import Undecided, shown
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspected, Introspector
-from jwt_signer_mw.flows.resign import Resigner
+from jwt_signer_mw.flows.resign import Resigned, Resigner
 from jwt_signer_mw.flows.verify import Verifier, printable
 from jwt_signer_mw.jose import find_signer
 from jwt_signer_mw.request.extract import Credential
+from jwt_signer_mw.tokens.checks import ISSUED
 from jwt_signer_mw.tokens.claims import read_claim
 from jwt_signer_mw.tokens.compact import read_compact, split_segments
 
@@ -43,6 +44,7 @@ _CLAIMS = {
     "subject": "subject_claim",
     "scopes": "scopes_claim",
 }
+_OF_ISSUE = frozenset({"issue time", "lifetime", "age"})
 
 
 class TracedVerifier(Verifier):
@@ -172,11 +174,11 @@ class TracedResigner(Resigner):
         self._name = token.name
         self._keyset = token.keyset.uri
 
-    def resign(self, examined: Examined) -> Flow[str]:
+    def resign(self, examined: Examined) -> Flow[Resigned]:
         """All but the signature: what nobody asked for with a request is not made."""
         trace = self._trace
         trace.stage, trace.token = "signing", self._name
-        claims = self._new_claims(examined)
+        claims, until = self._new_claims(examined)
         who = f"by {self._keyset!r} with {self._algorithm}"
         if self._keys.key is not None or not trace.offline:
             key = self._keys.key or (yield from self._ready())
@@ -185,7 +187,7 @@ class TracedResigner(Resigner):
         gone = sorted(examined.claims.keys() - claims.keys())
         told = f"{who}; sets {', '.join(changed)}" + (f"; leaves out {', '.join(gone)}" if gone else "")
         trace.add("good", told, option=f"{self._name}_signing")
-        return UNSIGNED
+        return Resigned(UNSIGNED, until)
 
     def _ready(self) -> Flow[Key]:
         try:
@@ -203,7 +205,8 @@ def _run(trace: Trace, check: Check, rules: ClaimRules, claims: Mapping[str, Any
     trace.stage, trace.claims = "check", claims
     check.run(claims, now)
     field = _CLAIMS.get(check.name)
-    value = "" if field is None else f": {shown(read_claim(claims, getattr(rules, field)))}"
+    path = ISSUED if check.name in _OF_ISSUE else () if field is None else getattr(rules, field)
+    value = f": {shown(read_claim(claims, path))}" if path else ""
     trace.add("good", f"{check.name}{value}", option=check.option)
 
 

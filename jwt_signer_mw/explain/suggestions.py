@@ -156,6 +156,21 @@ def _early(case: Case) -> str:
     return f"Wait, or set {case.rules.option('leeway')} (in seconds) for clocks that differ."
 
 
+def _long_lived(case: Case) -> str:
+    limit = case.rules.max_lifetime or 0
+    return (
+        f"Have the provider issue tokens for {limit:g} seconds at most, or raise {case.refusal.option} "
+        f"(now {limit:g})."
+    )
+
+
+def _old(case: Case) -> str:
+    return (
+        f"Get a new token; {case.refusal.option} wants one that is younger than "
+        f"{case.rules.max_age or 0:g} seconds."
+    )
+
+
 def _bad_claim(case: Case) -> str:
     return f"The provider has to write it as RFC 7519 says: {case.refusal.detail}."
 
@@ -166,8 +181,14 @@ def _no_claim(case: Case) -> str:
         return f"Have the provider put it into the token, or take it out of {case.refusal.option}."
     return (
         f"Have the provider put it into the token, or add its path to {rules.option('optional_claims')}; "
-        f"{case.refusal.option} switches the check off."
+        f"{_off_switch(case)}."
     )
+
+
+def _off_switch(case: Case) -> str:
+    limits = (case.rules.option("max_lifetime"), case.rules.option("max_age"))
+    what = f"without {case.refusal.option} it" if case.refusal.option in limits else case.refusal.option
+    return f"{what} switches the check off" if what == case.refusal.option else f"{what} is not asked for"
 
 
 def _not_in_list(claim: str, allowed: str) -> Callable[[Case], str]:
@@ -251,6 +272,8 @@ SUGGESTIONS: Mapping[str, Callable[[Case], str]] = {
     "introspection_jwt_missing": _no_jwt_inside,
     "token_expired": _expired,
     "token_not_yet_valid": _early,
+    "lifetime_too_long": _long_lived,
+    "token_too_old": _old,
     "claim_malformed": _bad_claim,
     "claim_missing": _no_claim,
     "issuer_not_allowed": _not_in_list("issuer_claim", "issuers_allowed"),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.keys import Keyring
     from jwt_signer_mw.flows.lanes import OpenLane
     from jwt_signer_mw.flows.purge import Purge
+    from jwt_signer_mw.flows.resign import Resigned
     from jwt_signer_mw.messages import Consumer, Decision, Incoming, Rejection
     from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.tokens.compact import Token
@@ -181,7 +182,7 @@ class Pipeline:
                 examined = yield from lane.examiner.examine(token, consumer)
                 consumer = examined.consumer
                 passed.append(examined)
-        signed: list[str | None] = []
+        signed: list[Resigned | None] = []
         for lane, found in zip(self._lanes, passed, strict=True):
             if found is None or lane.resigner is None:
                 signed.append(None)
@@ -196,24 +197,24 @@ class Pipeline:
         self,
         carriers: Values,
         passed: list[Examined | None],
-        signed: list[str | None],
+        signed: list[Resigned | None],
         consumer: Consumer | None,
     ) -> Verdict:
         names: list[str] = []
         values: list[str] = []
         outcomes: list[Outcome | None] = []
         since, until = AT_ALL_TIMES
-        for lane, examined, token in zip(self._lanes, passed, signed, strict=True):
+        for lane, examined, new in zip(self._lanes, passed, signed, strict=True):
             if examined is None:
                 outcomes.append(None)
                 continue
             since, until = max(since, examined.since), min(until, examined.until)
             place = None
-            if lane.upstream is not None and lane.resigner is not None and token is not None:
+            if lane.upstream is not None and new is not None:
                 place = len(names)
                 names.append(lane.upstream.name)
-                values.append(lane.upstream.value(token))
-                until = min(until, lane.resigner.until(examined))
+                values.append(lane.upstream.value(new.token))
+                until = min(until, new.until)
             if lane.original is not None:
                 names.append(lane.original.name)
                 values.append(lane.original.value(examined.token))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from jwt_signer_mw.errors import TokenExpired
 from jwt_signer_mw.flows.commands import Call
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 # An RSA signature takes about a millisecond, every other algorithm a twentieth of it.
 SLOW = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+
+
+# Of a new token's life, at most: as long is it remembered, and the rest is for the service behind.
+SHARE_REMEMBERED = 0.5
+
+
+class Resigned(NamedTuple):
+    """A new token. Until this second since the epoch it may stand for the old one again."""
+
+    token: str
+    until: float
 
 
 class SigningSource(Protocol):
@@ -45,6 +56,7 @@ class Resigner:
         self._issuer = token.issuer
         self._leeway = token.upstream_leeway
         self._leeway_option = f"{token.name}_upstream_leeway"
+        self._longest = token.shape.upstream_max_lifetime
         self._edits = ClaimEdits(
             decode_values((*settings.add_claims, *token.add_claims)),
             decode_values((*settings.set_claims, *token.set_claims)),
@@ -58,30 +70,36 @@ class Resigner:
             b"",
         )  # of the key that signed last: its kid, the encoded header
 
-    def resign(self, examined: Examined) -> Flow[str]:
+    def resign(self, examined: Examined) -> Flow[Resigned]:
         """The new compact JWT. Raises a refusal; nothing that is not signed ever leaves here."""
         key = self._keys.key or (yield from self._keys.ready())
-        claims = self._new_claims(examined)
+        claims, until = self._new_claims(examined)
         message = b"%b.%b" % (self._encoded_header(key), base64url(dump_json(claims)))
         if self._burns:
             signature = yield Call(key.sign, (self._algorithm, message), burns=True)
         else:
             signature = key.sign(self._algorithm, message)
         self._keys.used(read_date(claims, ("exp",)))
-        return (b"%b.%b" % (message, base64url(signature))).decode("ascii")
+        return Resigned((b"%b.%b" % (message, base64url(signature))).decode("ascii"), until)
 
-    def _new_claims(self, examined: Examined) -> Claims:
+    def _new_claims(self, examined: Examined) -> tuple[Claims, float]:
+        """And until when they may be said again."""
         claims = examined.claims.copy()
         claims.pop("original_iss", None)
         issuer = claims.get("iss")
         if issuer is not None:
             claims["original_iss"] = issuer
         claims["iss"] = self._issuer
-        expiry = read_date(claims, examined.expiry_claim)
+        expiry, until = read_date(claims, examined.expiry_claim), inf
         if expiry is not None:
             claims["exp"] = self._new_expiry(expiry)
+            until = self._repeatable_until(expiry)
+        if self._longest is not None:
+            claims["iat"] = int(self._now())
         self._edits.apply(claims)
-        return claims
+        if self._longest is not None:
+            until = min(until, self._shorten(claims, self._longest))
+        return claims, until
 
     def _new_expiry(self, expiry: float) -> float:
         """Decision 28: a leeway below zero must not make a token that is past already."""
@@ -90,12 +108,18 @@ class Resigner:
             raise TokenExpired("the new token would be expired already", option=self._leeway_option)
         return new
 
-    def until(self, examined: Examined) -> float:
+    def _repeatable_until(self, expiry: float) -> float:
         """When a token like this can't be made any more: see `_new_expiry`."""
-        if self._leeway >= 0 or self._sets_expiry:
+        return inf if self._leeway >= 0 or self._sets_expiry else expiry + self._leeway
+
+    def _shorten(self, claims: Claims, longest: float) -> float:
+        """`{token}_upstream_max_lifetime`, whatever else sets `exp`. Until when the token is remembered."""
+        now = self._now()
+        latest, expiry = int(now + longest), read_date(claims, ("exp",))
+        if expiry is not None and expiry <= latest:
             return inf
-        expiry = read_date(examined.claims, examined.expiry_claim)
-        return inf if expiry is None else expiry + self._leeway
+        claims["exp"] = latest
+        return now + (latest - now) * SHARE_REMEMBERED
 
     def keeps(self, names: Collection[str]) -> bool:
         """Whether a new token says of these claims what the old one said."""

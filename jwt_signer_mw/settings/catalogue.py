@@ -76,6 +76,7 @@ ENTRIES = (
     Entry("settings.E029", "A value can't be sent in a header.", "Use visible ASCII characters."),
     Entry("settings.E030", "Form arguments can't be sent.", "Write them as in resource=a&audience=b%20c."),
     Entry("settings.E031", "Two consumers can't be told apart.", "Make id, username and custom_id unique."),
+    Entry("settings.E060", "Two options contradict each other.", "Unset one of them."),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
     Entry("settings.W003", "Both tokens come from one header.", "Give each token a header of its own."),

@@ -10,6 +10,7 @@ from jwt_signer_mw.settings.declaring import Part, parameter, part, switch, text
 from jwt_signer_mw.settings.families import ONE_YEAR, ClaimRules, KeysetSource
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, Text, TextList, TextMap
 from jwt_signer_mw.settings.options import SuiteOptions
+from jwt_signer_mw.settings.shape import Shape
 
 __all__ = ["ClaimRules", "KeysetSource", "Parameters", "TokenSettings"]
 
@@ -144,6 +145,7 @@ class TokenSettings(Part):
         since="3.7",
         null="default",
     )
+    shape: Shape = part(Shape, "{}")
 
     @property
     def signs(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jwt_signer_mw.settings.declaring import Part, parameter, switch, text
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, PathList, Text, TextList
+from jwt_signer_mw.settings.lifetimes import Lifetimes
 from jwt_signer_mw.settings.services import CONSUMER_FIELDS, Certificate
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _PERIOD = Number(0, 10 * ONE_YEAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRules(Part):
+class ClaimRules(Lifetimes):
     """What is asked of a set of claims: of a JWT's, or of an introspection result's. Times in seconds."""
 
     verify_expiry: bool = switch("verify_{}_expiry", True, "Refuse what has expired.", since="<=3.4")

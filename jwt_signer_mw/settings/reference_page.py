@@ -75,7 +75,14 @@ class Section:
 
 
 def _is_suite(option: Option) -> bool:
-    return option.declared.since == SINCE
+    """One for the whole middleware."""
+    return option.declared.since == SINCE and len(option.path) == 1
+
+
+def _is_in_own_part(option: Option) -> bool:
+    """One of a token, in a part that Kong's plugin has nothing of."""
+    plugins = ("jwks", "keyset", "claims", "introspection")
+    return option.path[0] == "access_token" and len(option.path) > 2 and option.path[1] not in plugins
 
 
 def _within(*path: str) -> Callable[[Option], bool]:
@@ -94,6 +101,7 @@ SECTIONS = (
         _within("claims"),
     ),
     Section("Checks on an introspection result", "For every opaque token.", _within("introspection")),
+    Section("A token: what Kong's plugin can't do", "", _is_in_own_part),
     Section("The suite's own options", "Kong's plugin does not have these.", _is_suite),
 )
 

@@ -165,6 +165,13 @@ def find_ambiguous_consumers(settings: Parameters) -> Iterator[Problem]:
             yield problem("settings.E031", "consumers", f"has two elements with the same {field}.")
 
 
+def find_contradictions(settings: Parameters) -> Iterator[Problem]:
+    for token in tokens(settings):
+        if token.shape.upstream_max_lifetime is not None and "exp" in token.remove_claims:
+            text = f"limits an `exp` that {token.option('remove_claims')} leaves out."
+            yield problem("settings.E060", token.shape.option("upstream_max_lifetime"), text)
+
+
 def tokens(settings: Parameters) -> tuple[TokenSettings, TokenSettings]:
     return settings.access_token, settings.channel_token
 
@@ -181,4 +188,5 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_unsendable_values,
     find_bad_body_arguments,
     find_ambiguous_consumers,
+    find_contradictions,
 )

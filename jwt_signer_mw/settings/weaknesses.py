@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SHORT_SECRET = 16  # characters; fewer can be tried out
 
 _LISTS = {"issuer": "issuers_allowed", "audience": "audiences_allowed"}
-_UNENFORCED = ("scopes_required", "subjects_allowed", "required_claims")
+_UNENFORCED = ("scopes_required", "subjects_allowed", "required_claims", "max_lifetime", "max_age")
 
 
 def find_weaknesses(settings: Parameters) -> Iterator[Problem]:

@@ -13,19 +13,23 @@ from jwt_signer_mw.errors import (
     AudienceNotAllowed,
     ClaimMissing,
     IssuerNotAllowed,
+    LifetimeTooLong,
     ScopesInsufficient,
     SubjectNotAllowed,
     TokenExpired,
     TokenNotYetValid,
+    TokenTooOld,
 )
-from jwt_signer_mw.tokens.claims import read_claim, read_date, require_registered_types
+from jwt_signer_mw.tokens.claims import Path, read_claim, read_date, require_registered_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from jwt_signer_mw.settings import ClaimRules
-    from jwt_signer_mw.tokens.claims import Path
+
+
+ISSUED: Path = ("iat",)  # RFC 7519 section 4.1.6; no parameter names another
 
 
 class Check(NamedTuple):
@@ -47,19 +51,23 @@ def run_checks(checks: tuple[Check, ...], claims: Mapping[str, Any], now: float)
 
 
 def valid_until(rules: ClaimRules, claims: Mapping[str, Any]) -> float:
-    """The second from which on the expiry check will fail, or infinity."""
-    if not rules.verify_expiry:
-        return math.inf
-    expiry = read_date(claims, rules.expiry_claim)
-    return math.inf if expiry is None else expiry + rules.leeway
+    """The second from which on the check of the expiry or of the age will fail, or infinity."""
+    until = math.inf
+    if rules.verify_expiry and (expiry := read_date(claims, rules.expiry_claim)) is not None:
+        until = expiry + rules.leeway
+    if rules.max_age is not None and (issued := read_date(claims, ISSUED)) is not None:
+        until = min(until, issued + rules.max_age + rules.leeway)
+    return until
 
 
 def valid_since(rules: ClaimRules, claims: Mapping[str, Any]) -> float:
-    """The second before which the not-before check fails, or minus infinity."""
-    if not rules.verify_notbefore:
-        return -math.inf
-    start = read_date(claims, rules.notbefore_claim)
-    return -math.inf if start is None else start - rules.leeway
+    """The second before which the check of not-before or of the issue time fails, or minus infinity."""
+    since = -math.inf
+    if rules.verify_notbefore and (start := read_date(claims, rules.notbefore_claim)) is not None:
+        since = start - rules.leeway
+    if _limits_life(rules) and (issued := read_date(claims, ISSUED)) is not None:
+        since = max(since, issued - rules.leeway)
+    return since
 
 
 def _checks(rules: ClaimRules, expiry_may_be_absent: bool) -> Iterator[Check]:
@@ -68,6 +76,7 @@ def _checks(rules: ClaimRules, expiry_may_be_absent: bool) -> Iterator[Check]:
         yield Check("expiry", rules.option("verify_expiry"), _expiry(rules, expiry_may_be_absent))
     if rules.verify_notbefore:
         yield Check("not before", rules.option("verify_notbefore"), _notbefore(rules))
+    yield from _checks_of_life(rules)
     if rules.required_claims:
         yield Check("required claims", rules.option("required_claims"), _required(rules))
     if rules.verify_issuer and rules.issuers_allowed is not None:
@@ -78,6 +87,15 @@ def _checks(rules: ClaimRules, expiry_may_be_absent: bool) -> Iterator[Check]:
         yield Check("subject", rules.option("subjects_allowed"), _subject(rules))
     if rules.verify_scopes and rules.scopes_required is not None:
         yield Check("scopes", rules.option("scopes_required"), _scopes(rules))
+
+
+def _checks_of_life(rules: ClaimRules) -> Iterator[Check]:
+    if _limits_life(rules):
+        yield Check("issue time", rules.option(_limit(rules)), _issued(rules))
+    if rules.max_lifetime is not None:
+        yield Check("lifetime", rules.option("max_lifetime"), _lifetime(rules, rules.max_lifetime))
+    if rules.max_age is not None:
+        yield Check("age", rules.option("max_age"), _age(rules, rules.max_age))
 
 
 def _is_optional(rules: ClaimRules, path: Path) -> bool:
@@ -113,6 +131,57 @@ def _notbefore(rules: ClaimRules) -> Callable[[Mapping[str, Any], float], None]:
             raise TokenNotYetValid(f"valid in {value - now:.0f} s", option=option)
 
     return notbefore
+
+
+def _limits_life(rules: ClaimRules) -> bool:
+    return rules.max_lifetime is not None or rules.max_age is not None
+
+
+def _limit(rules: ClaimRules) -> str:
+    return "max_age" if rules.max_lifetime is None else "max_lifetime"
+
+
+def _issued(rules: ClaimRules) -> Callable[[Mapping[str, Any], float], None]:
+    """A token from the future would be younger than it is."""
+    leeway, option = rules.leeway, rules.option(_limit(rules))
+    absent_is_fine = _is_optional(rules, ISSUED)
+
+    def issued(claims: Mapping[str, Any], now: float) -> None:
+        value = read_date(claims, ISSUED, option)
+        if value is None:
+            if not absent_is_fine:
+                raise ClaimMissing("the claim iat is absent", option=option)
+        elif now + leeway < value:
+            raise TokenNotYetValid(f"issued in {value - now:.0f} s", option=option)
+
+    return issued
+
+
+def _lifetime(rules: ClaimRules, limit: float) -> Callable[[Mapping[str, Any], float], None]:
+    """What never expires lives too long, of introspection results too."""
+    path, option = rules.expiry_claim, rules.option("max_lifetime")
+    absent_is_fine = _is_optional(rules, path)
+
+    def lifetime(claims: Mapping[str, Any], _now: float) -> None:
+        start, end = read_date(claims, ISSUED, option), read_date(claims, path, option)
+        if end is None:
+            if not absent_is_fine:
+                raise ClaimMissing(f"the claim {'.'.join(path)} is absent", option=option)
+        elif start is not None and end - start > limit:
+            raise LifetimeTooLong(f"issued for {end - start:.0f} s, {limit:g} s are allowed", option=option)
+
+    return lifetime
+
+
+def _age(rules: ClaimRules, limit: float) -> Callable[[Mapping[str, Any], float], None]:
+    leeway, option = rules.leeway, rules.option("max_age")
+
+    def age(claims: Mapping[str, Any], now: float) -> None:
+        start = read_date(claims, ISSUED, option)
+        if start is not None and now >= start + limit + leeway:
+            raise TokenTooOld(f"issued {now - start:.0f} s ago, {limit:g} s are allowed", option=option)
+
+    return age
 
 
 def _required(rules: ClaimRules) -> Callable[[Mapping[str, Any], float], None]:

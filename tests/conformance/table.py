@@ -14,6 +14,7 @@ from conformance import (
     cases_jwt,
     cases_keys,
     cases_keysets,
+    cases_lifetimes,
     cases_paths,
     cases_reading,
     cases_scenarios,
@@ -40,6 +41,7 @@ TABLE: Final[tuple[Case, ...]] = (
     *cases_access.CASES,
     *cases_keys.CASES,
     *cases_keysets.CASES,
+    *cases_lifetimes.CASES,
 )
 
 _repeated = [name for name, count in Counter(case.name for case in TABLE).items() if count > 1]

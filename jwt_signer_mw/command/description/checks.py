@@ -21,6 +21,11 @@ def describe_checks(rules: ClaimRules, *, expiry_may_be_absent: bool = False) ->
     if rules.verify_notbefore:
         path = rules.notbefore_claim
         yield f"`{spell_path(path)}` lies behind{_excuse(rules, path)}{_leeway(rules)} (else 401)"
+    if rules.max_lifetime is not None:
+        path = rules.expiry_claim
+        yield f"`{spell_path(path)}` is at most {rules.max_lifetime:g} seconds after `iat` (else 401)"
+    if rules.max_age is not None:
+        yield f"`iat` is less than {rules.max_age:g} seconds ago{_leeway(rules)} (else 401)"
     if rules.required_claims:
         yield f"{_and(f'`{spell_path(path)}`' for path in rules.required_claims)} present (else 401)"
     if rules.verify_issuer and rules.issuers_allowed:

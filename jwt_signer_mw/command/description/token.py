@@ -136,10 +136,12 @@ def _keyset(token: TokenSettings) -> str:
 
 
 def _expiry(token: TokenSettings) -> str:
+    longest = token.shape.upstream_max_lifetime
+    limit = "" if longest is None else f", and {longest:g} seconds after it was signed at the latest"
     if not token.upstream_leeway:
-        return "It expires when the old one does."
+        return f"It expires when the old one does{limit}."
     when = "later" if token.upstream_leeway > 0 else "earlier"
-    return f"It expires {abs(token.upstream_leeway):g} seconds {when} than the old one."
+    return f"It expires {abs(token.upstream_leeway):g} seconds {when} than the old one{limit}."
 
 
 def _edits(token: TokenSettings, settings: Settings) -> Iterator[str]:
