@@ -39,7 +39,7 @@ class Services(TypedDict, total=False):
 
 class Assembly:
     """The parts of one middleware: `pipeline`, `keyring` with its `keyset_store`, `administration`,
-    `explainer`."""
+    `explainer`; and the `services` that it was given."""
 
     def __init__(
         self, settings: Settings | Mapping[str, Any] | None = None, **services: Unpack[Services]
@@ -51,6 +51,7 @@ class Assembly:
         if not isinstance(settings, Settings):
             settings = Settings.load(settings or {}, environ=os.environ)
         self.settings = settings
+        self.services = services
         self.clock = Clock.of(services.get("clock"))
         self.transport = services.get("transport")
         store = _service("keyset_store", services.get("keyset_store"), settings.keyset_store)

@@ -23,6 +23,7 @@ SOURCES = {
     "jwt_signer_mw": ROOT / "jwt_signer_mw",
     "django_jwt_signer": ROOT / "contrib" / "django" / "django_jwt_signer",
     "flask_jwt_signer": ROOT / "contrib" / "flask" / "flask_jwt_signer",
+    "pytest_jwt_signer": ROOT / "contrib" / "pytest" / "pytest_jwt_signer",
 }
 NOT_PACKED = shutil.ignore_patterns(
     ".*", "__pycache__", "*.egg-info", "build", "dist", "node_modules", "htmlcov", "site"

@@ -16,9 +16,8 @@ from django_jwt_signer.gate import current_gate
 from django_jwt_signer.marks import DEFAULT
 from django_jwt_signer.passage import Passage
 from jwt_signer_mw.keysets.memory import MemoryStore
-from jwt_signer_mw.messages import Consumer, Identity, Outcome
-from jwt_signer_mw.testing import Issuer
-from jwt_signer_mw.wire import dump_json
+from jwt_signer_mw.testing import Issuer, Provider, make_identity
+from jwt_signer_mw.testing.signing import sign_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from django_jwt_signer.conf import Configured
+    from jwt_signer_mw.messages import Consumer
+    from jwt_signer_mw.settings import Settings
+    from jwt_signer_mw.testing import Flaw
 
     Claims = Mapping[str, Any]
 
@@ -42,20 +44,21 @@ class trust_issuer(TestContextDecorator):  # noqa: N801  as `override_settings`
 
     def __init__(self, issuer: Issuer | None = None, *, kwarg_name: str | None = None) -> None:
         super().__init__(kwarg_name=kwarg_name)
-        self.issuer = issuer or Issuer()
+        self.issuer = issuer or Provider()
 
     def enable(self) -> Issuer:
         with conf.unlogged():
             policies = conf.load_policies().items()
-            trusting = {name: self._trusting(configured) for name, configured in policies}
+            trusting = {name: self._trusting(name, configured) for name, configured in policies}
             self._settings = override_settings(JWT_SIGNER=trusting)
             self._settings.enable()
             conf.load_policies()
         return self.issuer
 
-    def _trusting(self, configured: Configured) -> dict[str, Any]:
-        options = self.issuer.trusted_by(configured.settings).flat()
-        return {**options, **configured.services, "keyset_store": _keys, "transport": self.issuer}
+    def _trusting(self, policy: str, configured: Configured) -> dict[str, Any]:
+        options = self.issuer.trusted_by(configured.settings, policy).flat()
+        services = {**self.issuer.services(), **configured.services, "transport": self.issuer}
+        return {**options, **services, "keyset_store": _keys}
 
     def disable(self) -> None:
         self._settings.disable()
@@ -65,18 +68,27 @@ class trust_issuer(TestContextDecorator):  # noqa: N801  as `override_settings`
 
 
 def sign_headers(
-    claims: Claims | None, channel_claims: Claims | None = None, policy: str = DEFAULT
+    claims: Claims | None,
+    channel_claims: Claims | None = None,
+    policy: str = DEFAULT,
+    flaw: Flaw | None = None,
 ) -> dict[str, str]:
     """Request headers with tokens that `policy` accepts; what it demands of claims is filled in.
 
     Raises `RuntimeError` outside of `trust_issuer`.
     """
-    judging = current_gate().policies[policy]
-    wanted = ((judging.settings.access_token, claims), (judging.settings.channel_token, channel_claims))
-    issuer: Any = judging.assembly.transport
-    if any(held is not None for _, held in wanted) and not isinstance(issuer, Issuer):
+    return _issuer(policy).headers_by(_settings_of(policy), claims, channel_claims, flaw=flaw)
+
+
+def _settings_of(policy: str) -> Settings:
+    return current_gate().policies[policy].settings
+
+
+def _issuer(policy: str) -> Issuer:
+    issuer: Any = current_gate().policies[policy].assembly.transport
+    if not isinstance(issuer, Issuer):
         raise RuntimeError("decorate the test, or its class, by @trust_issuer()")
-    return dict(issuer.header(token, held) for token, held in wanted if held is not None)
+    return issuer
 
 
 class _Signing:
@@ -84,19 +96,14 @@ class _Signing:
 
     claims: Claims = MappingProxyType({})
 
-    def generic(
-        self,
-        *arguments: Any,
-        claims: Claims | None = (),  # type: ignore[assignment]
-        channel_claims: Claims | None = None,
-        policy: str = DEFAULT,
-        headers: Mapping[str, str] | None = None,
-        **extra: Any,
-    ) -> Any:
-        held = None if claims is None else {**self.claims, **dict(claims)}
-        signed = sign_headers(held, channel_claims, policy)
+    def generic(self, *arguments: Any, headers: Mapping[str, str] | None = None, **options: Any) -> Any:
+        """`claims`, `channel_claims`, `flaw` and `policy`: see `sign_request`. Headers of one's own win."""
+        signed: Mapping[str, str] = {}
+        if options.get("claims", self.claims) is not None or options.get("channel_claims") is not None:
+            issuer = _issuer(options.get("policy", DEFAULT))
+            signed = sign_request(issuer, _settings_of, self.claims, options)
         send: Any = super()
-        return send.generic(*arguments, headers={**signed, **(headers or {})}, **extra)
+        return send.generic(*arguments, headers={**signed, **(headers or {})}, **options)
 
 
 class SigningClient(_Signing, Client):
@@ -118,10 +125,5 @@ def signed_request(
     """A request of a `RequestFactory`, for calling a view: as if `policy` had accepted the claims."""
     passage = Passage(request, current_gate())
     passage.policy_name, passage.policy = policy, passage.gate.policies[policy]
-    outcomes = tuple(
-        None if held is None else Outcome("jwt", 0, dump_json(dict(held)), None)
-        for held in (claims, channel_claims)
-    )
-    mapped = consumer if consumer is None or isinstance(consumer, Consumer) else Consumer(**consumer)
-    passage.request.jwt_signer = Identity(outcomes, ("",), (), mapped)
+    passage.request.jwt_signer = make_identity(claims, channel_claims, consumer)
     return request

@@ -36,7 +36,6 @@ class Policy:
         self.pipeline = self.assembly.pipeline
         self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
         self.driver.run(self.assembly.keyring.prepare())
-        self.services = services
         self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
         self._keys = tuple(map(environ_key, self.pipeline.reads))
         self._written = {name: environ_key(name) for name in self.pipeline.writes}

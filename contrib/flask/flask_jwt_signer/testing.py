@@ -9,69 +9,50 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flask.testing import FlaskClient
-from werkzeug.datastructures import Headers
 
 from flask_jwt_signer.gate import gate_of
 from flask_jwt_signer.marks import DEFAULT
 from flask_jwt_signer.policy import Policy
-from jwt_signer_mw.messages import Consumer, Forward, Identity, Outcome
+from jwt_signer_mw.messages import Forward
 from jwt_signer_mw.settings import Settings
-from jwt_signer_mw.testing import Issuer
-from jwt_signer_mw.wire import dump_json
+from jwt_signer_mw.testing import Provider, SteerableClock, make_identity
+from jwt_signer_mw.testing.trust import services_of
+from jwt_signer_mw.testing.wsgi import Signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from _typeshed.wsgi import WSGIEnvironment
     from flask import Flask
-    from werkzeug.test import TestResponse
 
     from flask_jwt_signer.gate import Gate
-    from jwt_signer_mw.messages import Decision
+    from jwt_signer_mw.messages import Consumer, Decision, Identity
+    from jwt_signer_mw.testing import Issuer
 
     Claims = Mapping[str, Any]
 
-AS_EVER: dict[str, Any] = {}  # for one request: the claims of the client
 
+class SigningClient(Signing, FlaskClient):
+    """Sends a token of its issuer with every request; see `signing_client`."""
 
-class SigningClient(FlaskClient):
-    """Sends a token of its own issuer with every request; see `signing_client`."""
-
-    def __init__(self, *arguments: Any, issuer: Issuer, claims: Claims, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.issuer = issuer
-        self.claims = claims
-
-    def open(
-        self,
-        *arguments: Any,
-        claims: Claims | None = AS_EVER,
-        channel_claims: Claims | None = None,
-        policy: str = DEFAULT,
-        **options: Any,
-    ) -> TestResponse:
-        """`claims` come on top of the client's, None sends no access token; `policy` is who judges it."""
-        if not arguments or isinstance(arguments[0], str):
-            headers = Headers(options.pop("headers", None))
-            settings = gate_of(self.application).policies[policy].settings
-            if claims is not None:
-                headers.setdefault(*self.issuer.header(settings.access_token, {**self.claims, **claims}))
-            if channel_claims is not None:
-                headers.setdefault(*self.issuer.header(settings.channel_token, channel_claims))
-            options["headers"] = headers
-        return super().open(*arguments, **options)
+    def settings_of(self, policy: str) -> Settings:
+        """As they are now: see `override`."""
+        return gate_of(self.application).policies[policy].settings
 
 
 @contextmanager
-def signing_client(app: Flask, **claims: Any) -> Iterator[SigningClient]:
+def signing_client(app: Flask, issuer: Issuer | None = None, **claims: Any) -> Iterator[SigningClient]:
     """A test client whose tokens the application trusts; they are signed, checked and re-signed for real.
 
-    Claims that the settings demand (issuer, audience, expiry, scopes...) need not be given.
+    Claims that the settings demand (issuer, audience, expiry, scopes...) need not be given. Requests take
+    `claims`, `channel_claims`, `flaw` and `policy`.
     """
     gate = gate_of(app)
-    issuer = Issuer(gate.policies[DEFAULT].assembly.clock.now)
-    with _replaced(gate, lambda _, policy: _trusting(policy, issuer)):
-        yield SigningClient(app, app.response_class, issuer=issuer, claims=claims)
+    issuer = issuer or Provider(SteerableClock(base=gate.policies[DEFAULT].assembly.clock.now))
+    with _replaced(gate, lambda name, policy: _trusting(name, policy, issuer)):
+        client = SigningClient(app, app.response_class)
+        client.issuer, client.claims = issuer, claims
+        yield client
 
 
 @contextmanager
@@ -92,12 +73,7 @@ def impersonate(
     consumer: Consumer | Claims | None = None,
 ) -> Iterator[None]:
     """Every request is accepted, without a look at its tokens, as coming from whom these claims describe."""
-    who = Consumer(**consumer) if consumer is not None and not isinstance(consumer, Consumer) else consumer
-    outcomes = tuple(
-        None if claims is None else Outcome("jwt", 0, dump_json(dict(claims)), None)
-        for claims in (access_token, channel_token)
-    )
-    identity = Identity(outcomes, ("",), (), who)
+    identity = make_identity(access_token, channel_token, consumer)
     with _replaced(gate_of(app), lambda _, policy: Impersonation(policy, identity)):
         yield
 
@@ -113,14 +89,15 @@ class Impersonation(Policy):
         return Forward(identity=self._identity)
 
 
-def _trusting(policy: Policy, issuer: Issuer) -> Policy:
-    return _rebuilt(policy, issuer.trusted_by(policy.settings), transport=issuer)
+def _trusting(name: str, policy: Policy, issuer: Issuer) -> Policy:
+    services = services_of(policy.assembly, issuer)
+    return Policy(issuer.trusted_by(policy.settings, name), **services)
 
 
-def _rebuilt(policy: Policy, settings: Settings, **services: Any) -> Policy:
+def _rebuilt(policy: Policy, settings: Settings) -> Policy:
     """The same services and key sets, other settings."""
-    kept: dict[str, Any] = {**policy.services, "keyset_store": policy.assembly.keyset_store}
-    return Policy(settings, **{**kept, **services})
+    services: Any = {**policy.assembly.services, "keyset_store": policy.assembly.keyset_store}
+    return Policy(settings, **services)
 
 
 @contextmanager
