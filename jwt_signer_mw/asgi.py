@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.drivers.blocking import BlockingDriver
+from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.errors import JWTSignerError
 from jwt_signer_mw.explain import Asked
@@ -86,7 +87,9 @@ class JWTSignerMiddleware:
         self.assembly = Assembly(settings, **services)
         self.app = app
         self.pipeline = self.assembly.pipeline
-        self.driver = AsynchronousDriver(_transport(self.assembly.transport))
+        self.driver = AsynchronousDriver(
+            observed(_transport(self.assembly.transport), self.assembly.observers)
+        )
         BlockingDriver(RequestsTransport()).run(self.assembly.keyring.prepare())  # asks no provider
         self.admin = ASGIAdministration(self.driver, self.assembly.administration)
         self._places = {name: place for place, name in enumerate(self.pipeline.reads)}

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from jwt_signer_mw.caches import open_cache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.errors import ConfigurationError, Problem
+from jwt_signer_mw.events import DEFAULT_POLICY
 from jwt_signer_mw.explain import Explainer
 from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.consumers import NO_CONSUMERS, CalledConsumers, ListedConsumers
-from jwt_signer_mw.flows.keys import Keyring
-from jwt_signer_mw.flows.pipeline import Pipeline
+from jwt_signer_mw.flows.observed import open_keyring, open_pipeline
 from jwt_signer_mw.keysets.store import open_store
+from jwt_signer_mw.observing import Observers
 from jwt_signer_mw.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jwt_signer_mw.caches import SharedCache
-    from jwt_signer_mw.events import Observer
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.keysets.store import KeysetStore
+    from jwt_signer_mw.observing import Observer
 
 
 class Services(TypedDict, total=False):
@@ -34,7 +35,8 @@ class Services(TypedDict, total=False):
     consumers: Any  # whatever `consumers` of the settings may be, or an object with `find`
     transport: Any  # `drivers.transport.Transport`, or its asynchronous twin
     clock: Callable[[], float] | None  # seconds since the epoch; drives every decision about time
-    observers: Sequence[Observer]  # hear every decision
+    observers: Sequence[Observer]  # hear every decision, and more if they ask for it
+    policy: str  # its name for observers and logs
 
 
 class Assembly:
@@ -62,9 +64,10 @@ class Assembly:
         if isinstance(cache, str):
             cache = open_cache(cache, size=settings.introspection_cache_size, clock=self.clock)
         self.keyset_store: KeysetStore = store
-        self.keyring = Keyring(settings, store, self.clock)
+        self.observers = Observers(services.get("observers", ()), services.get("policy", DEFAULT_POLICY))
+        self.keyring = open_keyring(self.observers, settings, store, self.clock)
         parts = (settings, self.keyring, cache, open_consumers(consumers), self.clock)
-        self.pipeline = Pipeline(*parts, services.get("observers", ()))
+        self.pipeline = open_pipeline(self.observers, *parts)
         self.explainer = Explainer(*parts)
         self.administration = Administration(
             self.keyring,

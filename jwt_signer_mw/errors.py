@@ -76,6 +76,7 @@ class Refusal(JWTSignerError):
     error: ClassVar[str | None] = INVALID_TOKEN
     code: ClassVar[str] = "refused"
     text: ClassVar[str] = "The token is not accepted"
+    token = ""  # `access_token` or `channel_token`, whichever it is about; the pipeline says so
 
     def __init__(
         self, detail: str = "", *, option: str = "", scope: str = "", retry_after: float | None = None

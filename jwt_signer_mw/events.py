@@ -1,10 +1,10 @@
-"""What the suite tells the outside: one event per decision, and the loggers."""
+"""What the suite tells the outside: its events, declared once, and the loggers."""
 
 from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from jwt_signer_mw.messages import Identity
@@ -14,6 +14,9 @@ decisions = logging.getLogger("jwt_signer_mw.decisions")
 instrumentation = logging.getLogger("jwt_signer_mw.instrumentation")
 
 _LEVELS = {500: logging.ERROR, 503: logging.WARNING}
+_CLASSES = {1: "success", 2: "success", 3: "redirect", 4: "client_error"}
+
+DEFAULT_POLICY: Final = "default"  # the name of the one policy of a middleware that is given none
 
 ACCEPTED = "accepted"
 EXEMPT = "exempt"
@@ -23,6 +26,7 @@ class Decided(NamedTuple):
     """One decision. `reason` is stable: "accepted", "exempt" or a refusal's code.
 
     `option` is the parameter that decided, `detail` is for people; neither holds client secrets.
+    `token` is the one that was refused, `access_token` or `channel_token`, where one of them was.
     """
 
     status: int  # of the refusal; 0 when the request goes on
@@ -33,12 +37,75 @@ class Decided(NamedTuple):
     detail: str = ""
     remembered: bool = False
     identity: Identity | None = None
+    policy: str = DEFAULT_POLICY
+    token: str = ""
+
+    @property
+    def outcome(self) -> str:
+        return "refused" if self.status else "forwarded"
 
 
-class Observer(Protocol):
-    """Hears every decision, on the thread or task that made it. It must not raise or block."""
+class Judged(NamedTuple):
+    """How long a decision took that was not remembered."""
 
-    def __call__(self, event: Decided, /) -> None: ...
+    policy: str
+    outcome: str  # as in `Decided`
+    seconds: float
+
+
+class Exchanged(NamedTuple):
+    """One HTTP exchange with a provider is over. `status` 0: no answer came, and `failure` says why."""
+
+    purpose: str  # jwks, introspection or what else the exchange is for
+    server: str  # host, and port if the URL has one
+    seconds: float
+    status: int = 0
+    failure: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """`success`, `redirect`, `client_error`, `server_error` or `no_answer`."""
+        return _CLASSES.get(self.status // 100, "server_error") if self.status else "no_answer"
+
+
+class Recalled(NamedTuple):
+    """The answer about an opaque token was looked for in the cache of introspection results."""
+
+    policy: str
+    token: str
+    found: bool
+
+
+class Signed(NamedTuple):
+    """A token was signed; `seconds` of the signature alone."""
+
+    policy: str
+    token: str
+    algorithm: str
+    seconds: float
+
+
+class KeysFetched(NamedTuple):
+    """A key set was fetched from its URL or file, or could not be. Times in seconds since the epoch."""
+
+    keyset: str  # its URL without user, query and fragment
+    loaded: bool
+    keys: int  # in memory now
+    at: float
+    due_at: float | None  # when it has to be fetched again; None: never by the clock
+
+
+class KeysHeld(NamedTuple):
+    """A key set of our own has a new state in memory. Times in seconds since the epoch."""
+
+    keyset: str
+    version: int  # counts the changes of the set
+    rotated_at: float
+    rotation_due_at: float | None  # None: never by the clock
+
+
+Event: TypeAlias = Decided | Judged | Exchanged | Recalled | Signed | KeysFetched | KeysHeld
+EVENTS: Final = (Decided, Judged, Exchanged, Recalled, Signed, KeysFetched, KeysHeld)
 
 
 def log_refusal(event: Decided) -> None:
@@ -62,9 +129,11 @@ def instrument(event: Decided) -> None:
 
 def _fields(event: Decided) -> dict[str, object]:
     fields: dict[str, object] = {
-        "outcome": "refused" if event.status else "forwarded",
+        "outcome": event.outcome,
         "status": event.status,
         "reason": event.reason,
+        "policy": event.policy,
+        "token": event.token,
         "method": event.method[:32],
         "path": event.path[:256],
         "option": event.option,

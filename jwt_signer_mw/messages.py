@@ -98,6 +98,12 @@ class Identity:
     def channel_token(self) -> TokenIdentity | None:
         return self._token(1)
 
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The names of the tokens that it holds."""
+        names = ("access_token", "channel_token")
+        return tuple([name for name, one in zip(names, self._outcomes, strict=True) if one is not None])
+
     def _token(self, index: int) -> TokenIdentity | None:
         outcome = self._outcomes[index]
         if outcome is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.drivers.blocking import BlockingDriver
+from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.explain import Asked
 from jwt_signer_mw.flows.administration import AdminRequest
@@ -42,7 +43,9 @@ class JWTSignerMiddleware:
         self.assembly = Assembly(settings, **services)
         self.app = app
         self.pipeline = self.assembly.pipeline
-        self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
+        self.driver = BlockingDriver(
+            observed(self.assembly.transport or RequestsTransport(), self.assembly.observers)
+        )
         self.driver.run(self.assembly.keyring.prepare())
         self.admin = WSGIAdministration(self.driver, self.assembly.administration)
         self._exempt = self.pipeline.exempt or None

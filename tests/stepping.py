@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jwt_signer_mw.flows.commands import Call, Exchange, Fetch, Flow, Once, Reply
+from jwt_signer_mw.flows.commands import Call, Exchange, Fetch, Flow, Once, Reply, Within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,9 @@ class Stepper:
             if isinstance(answer, Exception):
                 raise answer
             return answer
+        if isinstance(command, Within):
+            with command.context():
+                return self.run(command.flow())
         if isinstance(command, Once):
             return self.run(command.flow())
         assert isinstance(command, Call)

@@ -14,7 +14,7 @@ from anyio import CancelScope, CapacityLimiter, Semaphore, to_thread
 from anyio.lowlevel import RunVar
 
 from jwt_signer_mw.errors import Unavailable
-from jwt_signer_mw.flows.commands import Call, Fetch, Once
+from jwt_signer_mw.flows.commands import Call, Fetch, Once, Within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -151,6 +151,9 @@ class AsynchronousDriver:
             return await self._transport.send(command.exchange)
         if type(command) is Once:
             return await self._once(command)
+        if type(command) is Within:
+            with command.context():
+                return await self.run(command.flow())
         raise TypeError(f"unknown command {type(command).__name__}")
 
     async def _call(self, command: Call) -> Any:

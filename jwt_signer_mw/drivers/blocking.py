@@ -8,7 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jwt_signer_mw.errors import StoreError
-from jwt_signer_mw.flows.commands import Call, Fetch, Once
+from jwt_signer_mw.flows.commands import Call, Fetch, Once, Within
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -72,6 +72,9 @@ class BlockingDriver:
             return self.transport.send(command.exchange)
         if type(command) is Once:
             return self._once(command)
+        if type(command) is Within:
+            with command.context():
+                return self.run(command.flow())
         raise TypeError(f"unknown command {type(command).__name__}")
 
     def _once(self, command: Once) -> Any:

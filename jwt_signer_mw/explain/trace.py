@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from jwt_signer_mw.errors import ConsumerNotFound, Refusal
 from jwt_signer_mw.explain.explanation import Step
-from jwt_signer_mw.flows.commands import Call, Fetch, Once
+from jwt_signer_mw.flows.commands import Call, Fetch, Once, Within
 from jwt_signer_mw.flows.documents import Source
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Trace:
             flow.close()
 
     def _perform(self, command: Command) -> Flow[Any]:
-        if isinstance(command, Once):
+        if isinstance(command, Once | Within):
             return (yield from self.watch(command.flow()))
         if isinstance(command, Call):
             return (yield command)

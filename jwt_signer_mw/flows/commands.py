@@ -12,7 +12,10 @@ The rules of this house:
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable
-from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -30,6 +33,7 @@ class Exchange(NamedTuple):
     verify: bool = True  # of the server's certificate
     timeout: float = 5.0
     max_bytes: int = 1 << 20  # of the body, after decompression
+    purpose: str = ""  # one word for observers
 
     def __repr__(self) -> str:
         return f"Exchange({self.method} {self.url})"  # headers, body and password may hold secrets
@@ -67,7 +71,14 @@ class Once(NamedTuple):
     flow: Callable[[], Generator[Any, Any, Any]]
 
 
-Command: TypeAlias = Fetch | Call | Once
+class Within(NamedTuple):
+    """Run the flow inside a context, by which whoever watches hears of begin and end."""
+
+    context: Callable[[], AbstractContextManager[Any]]
+    flow: Callable[[], Generator[Any, Any, Any]]
+
+
+Command: TypeAlias = Fetch | Call | Once | Within
 Flow: TypeAlias = Generator[Command, Any, T]
 
 
@@ -83,6 +94,10 @@ def call(function: Callable[P, T], *arguments: P.args, **_: P.kwargs) -> Flow[T]
 def compute(function: Callable[P, T], *arguments: P.args, **_: P.kwargs) -> Flow[T]:
     """`call` for what burns the processor: an RSA signature, a new key."""
     return cast("T", (yield Call(function, arguments, burns=True)))
+
+
+def within(context: Callable[[], AbstractContextManager[Any]], flow: Flow[T]) -> Flow[T]:
+    return cast("T", (yield Within(context, lambda: flow)))
 
 
 def once(key: Hashable, flow: Callable[[], Flow[T]]) -> Flow[T]:

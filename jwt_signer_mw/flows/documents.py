@@ -80,6 +80,7 @@ def read_document(source: Source) -> Flow[Document]:
         verify=source.verify,
         timeout=source.timeout,
         max_bytes=source.max_bytes,
+        purpose="jwks",
     )
     reply = yield from fetch(exchange)
     if reply.status != 200:

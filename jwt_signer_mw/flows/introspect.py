@@ -62,6 +62,7 @@ class Introspector:
             verify=token.endpoints_ssl_verify,
             timeout=milliseconds / 1000,
             max_bytes=settings.max_response_bytes,
+            purpose="introspection",
         )
         # Results of one endpoint, asked with one set of credentials, are never another's.
         asked = (*self._request, token.introspection_body_args, token.introspection_hint)
@@ -71,10 +72,13 @@ class Introspector:
         """The provider's answer. Raises a refusal, `ProviderUnavailable` after two failed attempts."""
         self._require_configuration()
         key = hashlib.sha256(self._scope + token.encode()).hexdigest()
-        answer = (yield from self.answers.recall(key)) if self._caches else None
+        answer = (yield from self._recall(key)) if self._caches else None
         if answer is None:
             answer = yield from once(("introspect", key), partial(self._ask, token, key))
         return Introspected(self._read(answer.body), answer.body, answer.until)
+
+    def _recall(self, key: str) -> Flow[Answer | None]:
+        return self.answers.recall(key)
 
     def _require_configuration(self) -> None:
         name = self._token.name

@@ -21,7 +21,7 @@ from jwt_signer_mw.flows.signers import NamedSigner, RemoteSigner
 from jwt_signer_mw.settings.addresses import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
@@ -44,12 +44,22 @@ class Keyring:
     at which `maintain` has work. Both are for comparisons on the fast road.
     """
 
-    def __init__(self, settings: Settings, store: KeysetStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: KeysetStore,
+        clock: Clock,
+        *,
+        remote: Callable[..., Remote] = Remote,
+        named: Callable[..., Named] = Named,
+    ) -> None:
+        """`remote` and `named` put sets that are observed in the place of the plain ones."""
         self.epoch = 0
         self.due = inf
         self._epochs = itertools.count(1)
         self._settings = settings
         self._clock = clock
+        self._remote, self._own = remote, named
         tokens = (settings.access_token, settings.channel_token)
         self._remotes = self._open_remotes(tokens)
         self._named = self._open_named([token for token in tokens if _signs_by_name(token)], store)
@@ -129,7 +139,7 @@ class Keyring:
             if (source := self._source(token, keyset, signing=signing)) is not None
         ]
         return {
-            source: Remote(
+            source: self._remote(
                 source,
                 self._clock,
                 interval=self._settings.jwks_reload_interval,
@@ -142,7 +152,7 @@ class Keyring:
     def _open_named(self, tokens: list[TokenSettings], store: KeysetStore) -> dict[str, Named]:
         periods = _shortest_periods((token.keyset.uri or "", token.keyset.rotate_period) for token in tokens)
         return {
-            name: Named(
+            name: self._own(
                 name,
                 store,
                 self._clock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspector
 from jwt_signer_mw.flows.resign import Resigner
@@ -32,13 +33,26 @@ class Lane(NamedTuple):
     original: Output | None
     names_owner: bool  # the new token does: it has the jti and the subject of the old one
     place: int = -1  # of the header among those that are read
+    name: str = ""  # access_token or channel_token
 
     def read(self, incoming: Incoming) -> Token | None:
         """The token in the request; None when it may be absent and is. Raises a refusal."""
-        credential = self.examiner.read(incoming, self.place)
-        return None if credential is None else self.examiner.classify(credential)
+        try:
+            credential = self.examiner.read(incoming, self.place)
+            return None if credential is None else self.examiner.classify(credential)
+        except Refusal as refusal:
+            refusal.token = self.name
+            raise
 
 
+class LaneParts(NamedTuple):
+    """What makes parts of a lane that may be observed."""
+
+    introspector: Callable[..., Introspector] = Introspector
+    resigner: Callable[..., Resigner] = Resigner
+
+
+PLAIN = LaneParts()
 OpenLane: TypeAlias = "Callable[[TokenSettings, Settings, Keyring, SharedCache, Consumers, Clock], Lane]"
 
 
@@ -49,17 +63,18 @@ def lane_of(
     cache: SharedCache,
     consumers: Consumers,
     clock: Clock,
+    parts: LaneParts = PLAIN,
 ) -> Lane:
     verifier = Verifier(token, keyring.verification(token), symmetric=settings.enable_hs_signatures)
-    introspector = Introspector(token, settings, cache, clock)
+    introspector = parts.introspector(token, settings, cache, clock)
     examiner = Examiner(token, verifier, introspector, consumers, clock, settings.max_token_bytes)
     upstream = Output.of(token.upstream_header) if token.signs and token.upstream_header else None
     original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
-    resigner = None if upstream is None else Resigner(token, settings, keyring.signing(token), clock)
+    resigner = None if upstream is None else parts.resigner(token, settings, keyring.signing(token), clock)
     header = "" if examiner.reader is None else examiner.reader.header
     owner = {"jti", token.claims.subject_claim[0], token.introspection.subject_claim[0]}
     names_owner = resigner is not None and resigner.keeps(owner)
-    return Lane(header, examiner, resigner, upstream, original, names_owner)
+    return Lane(header, examiner, resigner, upstream, original, names_owner, name=token.name)
 
 
 def outputs(token: TokenSettings) -> list[Output]:

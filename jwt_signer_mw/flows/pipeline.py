@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
 from jwt_signer_mw.events import ACCEPTED, EXEMPT, Decided, instrument, log, log_refusal, refusal_is_logged
@@ -17,19 +17,16 @@ from jwt_signer_mw.flows.commands import Call, Once
 from jwt_signer_mw.flows.lanes import lane_of, outputs
 from jwt_signer_mw.flows.purge import Purged, Stamp
 from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, name_of
-from jwt_signer_mw.messages import Forward, Identity, Outcome, claims_in
+from jwt_signer_mw.messages import Forward, Identity, Outcome
+from jwt_signer_mw.observing import NO_OBSERVERS, tell, without_text
 from jwt_signer_mw.request.exempt import ExemptPaths
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
 from jwt_signer_mw.request.responses import render
 from jwt_signer_mw.request.rewrite import consumer_headers
-from jwt_signer_mw.wire import parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
-    from jwt_signer_mw.events import Observer
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.flows.examine import Examined
@@ -38,6 +35,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.purge import Purge
     from jwt_signer_mw.flows.resign import Resigned
     from jwt_signer_mw.messages import Consumer, Decision, Incoming, Rejection
+    from jwt_signer_mw.observing import Observers
     from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.tokens.compact import Token
 
@@ -58,7 +56,7 @@ class Pipeline:
         cache: SharedCache,
         consumers: Consumers,
         clock: Clock,
-        observers: Sequence[Observer] = (),
+        observers: Observers = NO_OBSERVERS,
         *,
         open_lane: OpenLane = lane_of,
     ) -> None:
@@ -66,11 +64,14 @@ class Pipeline:
         tokens = (settings.access_token, settings.channel_token)
         lanes = [open_lane(token, settings, keyring, cache, consumers, clock) for token in tokens]
         self.settings = settings
+        self.policy = observers.policy
         self.keyring = keyring
         self.verdicts = VerdictCache(settings.verdict_cache_size, settings.verdict_cache_ttl, clock)
         self.exempt = ExemptPaths(settings.exempt_paths or ())
         self._has_exempt = bool(self.exempt)
-        self.observers = (*observers, *((instrument,) if settings.enable_instrumentation else ()))
+        self.observers = observers.of_decisions
+        if settings.enable_instrumentation:
+            self.observers += (instrument,)
         self.reads = tuple(dict.fromkeys(lane.header for lane in lanes if lane.header))
         self.longest = settings.max_token_bytes * 2  # characters of a header value worth a look-up
         written = [output.name for token in tokens for output in outputs(token)]
@@ -127,7 +128,7 @@ class Pipeline:
             unavailable = StoreUnavailable(problem.detail, retry_after=problem.retry_after)
             return self.reject(unavailable, incoming)
         except Exception as problem:  # noqa: BLE001  a client never sees a traceback
-            log.error("unexpected %s", type(problem).__name__, exc_info=_without_text(problem))
+            log.error("unexpected %s", type(problem).__name__, exc_info=without_text(problem))
             return self.reject(InternalError(type(problem).__name__), incoming)
         if self.observers:
             self.accepted(incoming.method, incoming.path, forward, remembered=False)
@@ -135,11 +136,12 @@ class Pipeline:
 
     def accepted(self, method: str, path: str, forward: Forward, *, remembered: bool = True) -> None:
         """Tells the observers of an accepted request; an adapter calls it for the fast road."""
-        self._report(Decided(0, ACCEPTED, method, path, remembered=remembered, identity=forward.identity))
+        event = Decided(0, ACCEPTED, method, path, "", "", remembered, forward.identity, self.policy)
+        tell(self.observers, event)
 
     def let_through(self, method: str, path: str) -> None:
         """Tells the observers of an exempt request; an adapter calls it for exemptions of its own."""
-        self._report(Decided(0, EXEMPT, method, path))
+        tell(self.observers, Decided(0, EXEMPT, method, path, policy=self.policy))
 
     def _is_behind(self, ticks: float) -> bool:
         """Whether keys changed, or somebody has to see whether they did."""
@@ -173,21 +175,26 @@ class Pipeline:
         epoch, generation = self.keyring.epoch, self.verdicts.generation
         consumer: Consumer | None = None
         passed: list[Examined | None] = []
-        for lane, token in zip(self._lanes, tokens, strict=True):
-            if token is None:
-                passed.append(None)
-            elif isinstance(token, Refusal):
-                raise token
-            else:
-                examined = yield from lane.examiner.examine(token, consumer)
-                consumer = examined.consumer
-                passed.append(examined)
         signed: list[Resigned | None] = []
-        for lane, found in zip(self._lanes, passed, strict=True):
-            if found is None or lane.resigner is None:
-                signed.append(None)
-            else:
-                signed.append((yield from lane.resigner.resign(found)))
+        lane = self._lanes[0]
+        try:
+            for lane, token in zip(self._lanes, tokens, strict=True):
+                if token is None:
+                    passed.append(None)
+                elif isinstance(token, Refusal):
+                    raise token
+                else:
+                    examined = yield from lane.examiner.examine(token, consumer)
+                    consumer = examined.consumer
+                    passed.append(examined)
+            for lane, found in zip(self._lanes, passed, strict=True):
+                if found is None or lane.resigner is None:
+                    signed.append(None)
+                else:
+                    signed.append((yield from lane.resigner.resign(found)))
+        except Refusal as refusal:
+            refusal.token = lane.name
+            raise
         verdict = self._write(values, passed, signed, consumer)
         if name is not None and verdict.until > self._now() and epoch == self.keyring.epoch:
             self.verdicts.put(name, verdict, generation)
@@ -240,7 +247,7 @@ class Pipeline:
         for lane in self._lanes:
             lane.examiner.forget_flights()
         fits = partial(purge.fits, subjects=self._subjects)
-        verdicts = yield Call(self.verdicts.purge, (lambda one: any(map(fits, _told(one))),), burns=True)
+        verdicts = yield Call(self.verdicts.purge, (lambda one: any(map(fits, one.told())),), burns=True)
         answers = yield from purge_answers(self._cache, fits)
         yield from self._stamp.leave()
         return Purged(verdicts, answers)
@@ -251,38 +258,24 @@ class Pipeline:
             lane.examiner.forget_flights()
         self.verdicts.clear()
 
-    def _report(self, event: Decided) -> None:
-        for observer in self.observers:
-            observer(event)
-
     def reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
         """Logs and tells a refusal; an adapter calls it for rules of its own, such as scopes of one view."""
         if self.observers or refusal_is_logged(refusal.status):
             event = Decided(
-                refusal.status, refusal.code, incoming.method, incoming.path, refusal.option, refusal.detail
+                refusal.status,
+                refusal.code,
+                incoming.method,
+                incoming.path,
+                refusal.option,
+                refusal.detail,
+                policy=self.policy,
+                token=refusal.token,
             )
             log_refusal(event)
-            self._report(event)
+            tell(self.observers, event)
         return render(refusal, self.settings.realm, incoming.host)
 
 
 def _forward(verdict: Verdict, values: Values) -> Forward:
     _, _, _, names, outcomes, written, consumer = verdict
     return Forward(names, written, Identity(outcomes, values, written, consumer))
-
-
-def _told(verdict: Verdict) -> Iterator[dict[str, Any]]:
-    """The claims of the tokens that an accepted request had, as far as a purge asks."""
-    for outcome in verdict.outcomes:
-        if outcome is not None and outcome.payload is not None:
-            yield parse_object(outcome.payload)
-        elif outcome is not None and outcome.signed is not None:
-            yield claims_in(verdict.values[outcome.signed])
-
-
-class Hidden(Exception):
-    """An unknown error with its traceback and without its text, which might quote a token."""
-
-
-def _without_text(problem: BaseException) -> Hidden:
-    return Hidden(type(problem).__name__).with_traceback(problem.__traceback__)

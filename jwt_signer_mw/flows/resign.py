@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from jwt_signer_mw.errors import TokenExpired
 from jwt_signer_mw.flows.commands import Call
@@ -75,12 +75,14 @@ class Resigner:
         key = self._keys.key or (yield from self._keys.ready())
         claims, until = self._new_claims(examined)
         message = b"%b.%b" % (self._encoded_header(key), base64url(dump_json(claims)))
-        if self._burns:
-            signature = yield Call(key.sign, (self._algorithm, message), burns=True)
-        else:
-            signature = key.sign(self._algorithm, message)
+        signature = yield from self._sign(key, message)
         self._keys.used(read_date(claims, ("exp",)))
         return Resigned((b"%b.%b" % (message, base64url(signature))).decode("ascii"), until)
+
+    def _sign(self, key: Key, message: bytes) -> Flow[bytes]:
+        if self._burns:
+            return cast("bytes", (yield Call(key.sign, (self._algorithm, message), burns=True)))
+        return key.sign(self._algorithm, message)
 
     def _new_claims(self, examined: Examined) -> tuple[Claims, float]:
         """And until when they may be said again."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jwt_signer_mw.caches.memory import snapshot
+from jwt_signer_mw.messages import claims_in
+from jwt_signer_mw.wire import parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.messages import Consumer, Outcome
@@ -31,6 +33,14 @@ class Verdict(NamedTuple):
     outcomes: tuple[Outcome | None, ...]
     values: tuple[str, ...]
     consumer: Consumer | None
+
+    def told(self) -> Iterator[dict[str, Any]]:
+        """The claims of the tokens that the request had, as far as a purge asks."""
+        for outcome in self.outcomes:
+            if outcome is not None and outcome.payload is not None:
+                yield parse_object(outcome.payload)
+            elif outcome is not None and outcome.signed is not None:
+                yield claims_in(self.values[outcome.signed])
 
 
 class VerdictCache:

@@ -14,6 +14,7 @@ from django_jwt_signer.connections import none_left_open
 from django_jwt_signer.signals import hear, token_accepted
 from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.drivers.blocking import BlockingDriver
+from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.messages import Incoming
 from jwt_signer_mw.wsgi import environ_key
@@ -39,9 +40,12 @@ class Policy:
         self.name = name
         self.settings = settings
         services["observers"] = (*services.get("observers", ()), hear)
+        services["policy"] = name
         self.assembly = Assembly(settings, **services)
         self.pipeline = self.assembly.pipeline
-        self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
+        self.driver = BlockingDriver(
+            observed(self.assembly.transport or RequestsTransport(), self.assembly.observers)
+        )
         self.vary = tuple(filter(None, map(_header_name, (settings.access_token, settings.channel_token))))
         self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
         self._keys = tuple(map(environ_key, self.pipeline.reads))
@@ -52,7 +56,8 @@ class Policy:
         """Database and cache are asked on the request's own thread, as Django wants it."""
         from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
 
-        return AsynchronousDriver(_async_transport(self.assembly.transport), blocking=_on_request_thread)
+        transport = observed(_async_transport(self.assembly.transport), self.assembly.observers)
+        return AsynchronousDriver(transport, blocking=_on_request_thread)
 
     def recall(self, request: HttpRequest, taken: Mapping[str, str]) -> Forward | None:
         """The fast road: what these tokens got before, if it still holds."""

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from flask_jwt_signer.services import ConsumerLoader
     from jwt_signer_mw.drivers.transport import Transport
     from jwt_signer_mw.errors import Problem
-    from jwt_signer_mw.events import Observer
     from jwt_signer_mw.flows.purge import Purged
+    from jwt_signer_mw.observing import Observer
     from jwt_signer_mw.settings import Settings
 
 P = ParamSpec("P")
@@ -88,6 +88,7 @@ class JWTSigner:
                     transport=self._transport,
                     clock=self._clock,
                     observers=(*self._observers, tell),
+                    policy=name,
                 )
             except ConfigurationError as error:
                 problems += (problem for problem in error.problems if problem not in problems)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 from flask_jwt_signer.signals import token_accepted
 from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.drivers.blocking import BlockingDriver
+from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.messages import IDENTITY, Incoming
@@ -34,7 +35,9 @@ class Policy:
         self.assembly = Assembly(settings, **services)
         self.settings = self.assembly.settings
         self.pipeline = self.assembly.pipeline
-        self.driver = BlockingDriver(self.assembly.transport or RequestsTransport())
+        self.driver = BlockingDriver(
+            observed(self.assembly.transport or RequestsTransport(), self.assembly.observers)
+        )
         self.driver.run(self.assembly.keyring.prepare())
         self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
         self._keys = tuple(map(environ_key, self.pipeline.reads))

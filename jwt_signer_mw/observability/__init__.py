@@ -1,0 +1,1 @@
+"""Observers that pass events on to monitoring systems. Extra `observability`."""
