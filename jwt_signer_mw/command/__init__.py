@@ -8,18 +8,20 @@ import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from jwt_signer_mw.errors import ConfigurationError, JWTSignerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jwt_signer_mw.errors import Problem
 
 PROGRAM = "jwt-signer"
 COMMANDS = {
     "demo": "show the five scenarios, on servers that are started for it",
+    "provider": "be a small identity provider on this machine, to try things with",
     "init": "write a short settings file, with what the provider tells about itself",
     "check": "find all problems of a settings file, or say what will happen to a request",
     "explain": "say step by step what becomes of one request, and why",
@@ -58,11 +60,26 @@ def complain(*problems: object, status: int = FAILED) -> int:
     return status
 
 
+def lacks(who: str, needed: Mapping[str, str], extra: str) -> bool:
+    """Whether a module of `needed` (modules and their packages) is missing; says what to install."""
+    missing = ", ".join(package for module, package in needed.items() if find_spec(module) is None)
+    if missing:
+        complain(f"{who} needs {missing}: pip install 'jwt-signer-mw[{extra}]'")
+    return bool(missing)
+
+
 def _sentence(problem: Problem) -> str:
     return f"{problem.option} {problem.text.rstrip('.')}. {problem.hint}".strip()
 
 
 def _run(arguments: list[str]) -> int:
+    parsed = parse(arguments)
+    status: int = parsed.run(parsed)
+    return status
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """What is asked for; its `run` does it. Raises `SystemExit` for wrong use, `--help` and `--version`."""
     name = next((one for one in arguments if not one.startswith("-")), "")
     parser = argparse.ArgumentParser(
         PROGRAM, description="Verifies the tokens of a request and signs new ones for the services behind."
@@ -75,6 +92,4 @@ def _run(arguments: list[str]) -> int:
             module = import_module(f"{__name__}.{command.replace('-', '_')}")
             module.add_arguments(one)
             one.set_defaults(run=module.run)
-    parsed = parser.parse_args(arguments)
-    status: int = parsed.run(parsed)
-    return status
+    return parser.parse_args(arguments)

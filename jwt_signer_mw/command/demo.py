@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import signal
 import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from jwt_signer_mw.command import FAILED, USAGE, complain
+from jwt_signer_mw.command import FAILED, USAGE, lacks
 
 if TYPE_CHECKING:
     import argparse
@@ -22,11 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """1: something was not as expected. 2: a package is missing."""
-    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
-    if missing:
-        return complain(
-            f"the demo needs {', '.join(missing)}: pip install 'jwt-signer-mw[demo]'", status=USAGE
-        )
+    if lacks("the demo", NEEDED, "demo"):
+        return USAGE
     from jwt_signer_mw.demo.running import run_demo
     from jwt_signer_mw.demo.terminal import Terminal, open_console
 

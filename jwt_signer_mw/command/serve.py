@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from jwt_signer_mw.command import USAGE, complain
+from jwt_signer_mw.command import USAGE, complain, lacks
 from jwt_signer_mw.gateway.file import GatewayFile
 from jwt_signer_mw.gateway.options import STYLES, GatewayOptions, declared
 from jwt_signer_mw.settings.kinds import Unreadable
@@ -39,10 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """2: a package is missing, or an option can't be understood."""
-    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
-    if missing:
-        needed = ", ".join(missing)
-        return complain(f"serve needs {needed}: pip install 'jwt-signer-mw[gateway]'", status=USAGE)
+    if lacks("serve", NEEDED, "gateway"):
+        return USAGE
     try:
         file = GatewayFile(arguments.config, arguments.forward_auth is not None, _overrides(arguments))
     except Unreadable as problem:

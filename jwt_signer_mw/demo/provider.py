@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from werkzeug.wrappers import Request, Response
 
-from jwt_signer_mw.demo.serving import serving
+from jwt_signer_mw.demo.serving import ANY_PORT, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -67,9 +67,9 @@ class IdentityProvider:
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
 
     @contextmanager
-    def served(self) -> Iterator[IdentityProvider]:
-        """Serve it while the context is open."""
-        with serving(self) as self.origin:
+    def served(self, port: int = ANY_PORT) -> Iterator[IdentityProvider]:
+        """Serve it while the context is open. Raises `OSError` for a port that is taken."""
+        with serving(self, port) as self.origin:
             yield self
 
     @property
@@ -117,6 +117,11 @@ class IdentityProvider:
             return {"active": False}
         return {"active": True, "client_id": "shop", "token_type": "Bearer", **claims}
 
+    def metadata(self) -> dict[str, str]:
+        """OpenID Connect Discovery 1.0 section 3, as much of it as there is."""
+        endpoints = {"jwks_uri": self.jwks_uri, "introspection_endpoint": self.introspection_endpoint}
+        return {"issuer": self.origin, **endpoints}
+
     def rotate(self) -> None:
         """Take a new key; the old one is published no longer."""
         self._key = SigningKey.generate()
@@ -149,6 +154,8 @@ class IdentityProvider:
         match request.method, request.path:
             case "GET", "/jwks":
                 return _json({"keys": [self._key.public_jwk()]}, "application/jwk-set+json")
+            case "GET", "/.well-known/openid-configuration":
+                return _json(self.metadata())
             case "POST", "/introspect":
                 return self._introspect(request)
             case "GET", "/token":

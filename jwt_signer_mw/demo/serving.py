@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,13 +27,20 @@ class _Handler(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(app: WSGIApplication) -> Iterator[str]:
-    """Serve `app` in threads while the context is open; gives its origin, `http://127.0.0.1:<port>`."""
-    server = make_server(LOOPBACK, ANY_PORT, app, threaded=True, request_handler=_Handler)
+def serving(app: WSGIApplication, port: int = ANY_PORT) -> Iterator[str]:
+    """Serve `app` in threads while the context is open; gives its origin, `http://127.0.0.1:<port>`.
+
+    Raises `OSError` for a port that is taken.
+    """
+    with socket.create_server((LOOPBACK, port)) as listener:  # Werkzeug would exit if it can't listen
+        port = listener.getsockname()[1]
+        server = make_server(
+            LOOPBACK, port, app, threaded=True, request_handler=_Handler, fd=listener.fileno()
+        )
     thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     try:
-        yield f"http://{LOOPBACK}:{server.server_port}"
+        yield f"http://{LOOPBACK}:{port}"
     finally:
         server.shutdown()
         thread.join()

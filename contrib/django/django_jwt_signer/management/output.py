@@ -12,10 +12,22 @@ if TYPE_CHECKING:
     from django.core.management.base import OutputWrapper
 
 
+class Pieces(StringIO):
+    """Text in memory, for a stream that may know no check marks."""
+
+    def __init__(self, stream: object) -> None:
+        super().__init__()
+        self._encoding = getattr(stream, "encoding", None)
+
+    @property
+    def encoding(self) -> str | None:  # type: ignore[override]
+        return self._encoding
+
+
 @contextmanager
 def printed_to(output: OutputWrapper) -> Iterator[None]:
     """An `OutputWrapper` ends every text that it is given with a new line, and `print` writes in pieces."""
-    text = StringIO()
+    text = Pieces(getattr(output, "_out", None))
     try:
         with redirect_stdout(text):
             yield
