@@ -20,10 +20,12 @@ DEFAULT_POLICY: Final = "default"  # the name of the one policy of a middleware 
 
 ACCEPTED = "accepted"
 EXEMPT = "exempt"
+METADATA = "resource_metadata"  # of the resource were shown (RFC 9728)
 
 
 class Decided(NamedTuple):
-    """One decision. `reason` is stable: "accepted", "exempt" or a refusal's code.
+    """One decision. `reason` is stable: "accepted", "exempt", "resource_metadata" or a refusal's
+    code.
 
     `option` is the parameter that decided, `detail` is for people; neither holds client secrets.
     `token` is the one that was refused, `access_token` or `channel_token`, where one of them was.
@@ -42,6 +44,8 @@ class Decided(NamedTuple):
 
     @property
     def outcome(self) -> str:
+        if self.reason == METADATA:
+            return "answered"
         return "refused" if self.status else "forwarded"
 
 

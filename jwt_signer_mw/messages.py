@@ -129,7 +129,10 @@ class Forward(NamedTuple):
 
 
 class Rejection(NamedTuple):
-    """Answer the request, the application never sees it. `reason` is stable and safe for metrics."""
+    """Answer the request, the application never sees it. `reason` is stable and safe for metrics.
+
+    Nearly always a refusal; the metadata of the resource are shown with a status of 200.
+    """
 
     status: int
     reason: str

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from jwt_signer_mw.asgi import SETTINGS
 from jwt_signer_mw.errors import ScopesInsufficient, TokenMissing
 from jwt_signer_mw.messages import IDENTITY, Identity, TokenIdentity
-from jwt_signer_mw.request.responses import render
+from jwt_signer_mw.request.responses import challenges_of, render
 from jwt_signer_mw.tokens.checks import read_scopes
 from jwt_signer_mw.tokens.claims import read_claim
 
@@ -30,8 +30,8 @@ class Refused(HTTPException):
     """A route refuses a request that the middleware let through: the same answer, challenge included."""
 
     def __init__(self, connection: HTTPConnection, refusal: Refusal) -> None:
-        realm = _settings(connection).realm
-        self.rejection = render(refusal, realm, connection.headers.get("host", ""))
+        settings, host = _settings(connection), connection.headers.get("host", "")
+        self.rejection = render(refusal, settings.realm, host, challenges_of(settings))
         self.refusal = refusal
         headers = {name: value for name, value in self.rejection.headers if not name.startswith("Content-")}
         super().__init__(self.rejection.status, headers=headers)

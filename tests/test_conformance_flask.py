@@ -37,6 +37,7 @@ FROM_THE_SERVER = ("Connection", "Date", "Server", "Transfer-Encoding", "Via")
 # What waitress changes before any application sees it.
 ALTERED_BY_WAITRESS = {
     "not exempt: //public/a",  # it joins slashes at the beginning
+    "no metadata at //.well-known/oauth-protected-resource/orders",
     "other headers stay as they are",  # it drops names with an underscore
     "malformed: a blank behind the token",  # RFC 9112 section 5.1: no part of the value
 }

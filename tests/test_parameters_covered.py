@@ -43,6 +43,7 @@ SUITE: Final = _words("""
     keyset_store keyset_encryption_keys cache consumers verdict_cache_size verdict_cache_ttl
     introspection_cache_size introspection_cache_ttl max_token_bytes max_response_bytes
     jwks_reload_interval http_timeout exempt_paths admin_path admin_token certificates
+    resource resource_metadata
 """)
 
 

@@ -188,6 +188,8 @@ def test_the_suites_own_options() -> None:
         "admin_path": "/jwt-signer",
         "admin_token": None,
         "certificates": {},
+        "resource": None,
+        "resource_metadata": {},
     }
 
 

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from jwt_signer_mw.gateway.configuration import Configuration
     from jwt_signer_mw.settings import Settings, TokenSettings
 
-STATUSES = {"forwarded": 0, "exempt": 0, "refused": 1, "undecided": 3}
+STATUSES = {"forwarded": 0, "exempt": 0, "answered": 0, "refused": 1, "undecided": 3}
 STDIN = "-"
 _MARKS = {"good": ("✔", "green"), "bad": ("✘", "red"), "open": ("?", "yellow"), "note": ("·", "dim")}
 _PLAIN = {"✔": "+", "✘": "x", "·": "."}
-_COLOURS = {"forwarded": "green", "exempt": "green", "refused": "red", "undecided": "yellow"}
+_COLOURS = {**dict.fromkeys(STATUSES, "green"), "refused": "red", "undecided": "yellow"}
 
 
 class WrongUse(Exception):

@@ -77,7 +77,7 @@ class ExplainingPipeline(Pipeline):
 
     def reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
         self.trace.end(refusal)
-        return render(refusal, self.settings.realm, incoming.host)
+        return render(refusal, self.settings.realm, incoming.host, self.challenges)
 
 
 class Explainer:
@@ -134,7 +134,12 @@ def _explanation(
         _tell_headers(trace, decision.names, removed)
         hint = "Ask again without offline." if outcome == "undecided" else ""
         return Explanation(outcome, 0, outcome, option, "", hint, tuple(trace.steps), decision.names, removed)
-    assert refusal is not None  # noqa: S101  a rejection comes from `reject`
+    if refusal is None:  # a rejection that does not come from `reject`
+        text = "the metadata of the resource are shown: no token is looked at"
+        trace.add("note", text, stage="request", option="resource")
+        return Explanation(
+            "answered", decision.status, decision.reason, "resource", "", "", tuple(trace.steps), (), removed
+        )
     return Explanation(
         "undecided" if isinstance(refusal, Undecided) else "refused",
         decision.status,

@@ -26,7 +26,7 @@ Stage: TypeAlias = Literal[
     "headers",
 ]
 Mark: TypeAlias = Literal["good", "bad", "open", "note"]
-Outcome: TypeAlias = Literal["forwarded", "exempt", "refused", "undecided"]
+Outcome: TypeAlias = Literal["forwarded", "exempt", "answered", "refused", "undecided"]
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")  # RFC 9110 section 5.1
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*\Z")

@@ -7,22 +7,31 @@ everything that is written replaces every spelling the client sent. Nothing here
 from __future__ import annotations
 
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
-from jwt_signer_mw.events import ACCEPTED, EXEMPT, Decided, instrument, log, log_refusal, refusal_is_logged
+from jwt_signer_mw.events import (
+    ACCEPTED,
+    EXEMPT,
+    METADATA,
+    Decided,
+    instrument,
+    log,
+    log_refusal,
+    refusal_is_logged,
+)
 from jwt_signer_mw.flows.answers import purge_answers
 from jwt_signer_mw.flows.commands import Call, Once
 from jwt_signer_mw.flows.lanes import lane_of, outputs
 from jwt_signer_mw.flows.purge import Purged, Stamp
-from jwt_signer_mw.flows.verdicts import Verdict, VerdictCache, name_of
-from jwt_signer_mw.messages import Forward, Identity, Outcome
+from jwt_signer_mw.flows.verdicts import VerdictCache, name_of
+from jwt_signer_mw.flows.writing import Writer
+from jwt_signer_mw.messages import Forward, Identity
 from jwt_signer_mw.observing import NO_OBSERVERS, tell, without_text
 from jwt_signer_mw.request.exempt import ExemptPaths
+from jwt_signer_mw.request.metadata import Metadata
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
-from jwt_signer_mw.request.responses import render
-from jwt_signer_mw.request.rewrite import consumer_headers
+from jwt_signer_mw.request.responses import challenges_of, render
 
 if TYPE_CHECKING:
     from jwt_signer_mw.caches import SharedCache
@@ -34,15 +43,13 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.lanes import OpenLane
     from jwt_signer_mw.flows.purge import Purge
     from jwt_signer_mw.flows.resign import Resigned
+    from jwt_signer_mw.flows.verdicts import Verdict
+    from jwt_signer_mw.flows.writing import Values
     from jwt_signer_mw.messages import Consumer, Decision, Incoming, Rejection
     from jwt_signer_mw.observing import Observers
     from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.tokens.compact import Token
 
-AT_ALL_TIMES = (-inf, inf)
-
-Values: TypeAlias = "tuple[str | None, ...]"  # of the headers that are read, as the client sent them
-Outcomes: TypeAlias = "tuple[Outcome | None, ...]"
 Tokens: TypeAlias = "tuple[Token | Refusal | None, ...]"
 
 
@@ -67,7 +74,10 @@ class Pipeline:
         self.policy = observers.policy
         self.keyring = keyring
         self.verdicts = VerdictCache(settings.verdict_cache_size, settings.verdict_cache_ttl, clock)
-        self.exempt = ExemptPaths(settings.exempt_paths or ())
+        self.challenges = challenges_of(settings)
+        self.metadata = Metadata.of(settings)  # served by `decide`, which no road leads around
+        shown = () if self.metadata is None else (self.metadata.path,)
+        self.exempt = ExemptPaths((*settings.exempt_paths, *shown))
         self._has_exempt = bool(self.exempt)
         self.observers = observers.of_decisions
         if settings.enable_instrumentation:
@@ -84,8 +94,7 @@ class Pipeline:
         }
         self._cache = cache
         self._stamp = Stamp(cache, clock, life=settings.verdict_cache_ttl if self.verdicts.enabled else 0)
-        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._outcomes: dict[Outcomes, Outcomes] = {}
+        self._writer = Writer(self._lanes, self.verdicts.deadline)
         self._ticks = clock.ticks
         self._now = clock.now
         self._epoch = keyring.epoch
@@ -111,8 +120,7 @@ class Pipeline:
         """The whole way. Never raises: whatever goes wrong is a rejection. `name`: that of the values, where
         the caller knows it."""
         if self._has_exempt and incoming.path in self.exempt:
-            self.let_through(incoming.method, incoming.path)
-            return Forward()
+            return self._pass_unchecked(incoming)
         try:
             if self._is_behind(self._ticks()):
                 yield from self._catch_up()
@@ -142,6 +150,18 @@ class Pipeline:
     def let_through(self, method: str, path: str) -> None:
         """Tells the observers of an exempt request; an adapter calls it for exemptions of its own."""
         tell(self.observers, Decided(0, EXEMPT, method, path, policy=self.policy))
+
+    def show_metadata(self, method: str) -> Rejection:
+        """The answer to whoever asks for them; an adapter calls it where several policies have some."""
+        assert self.metadata is not None  # noqa: S101  nobody finds what is not there
+        tell(self.observers, Decided(0, METADATA, method, self.metadata.path, policy=self.policy))
+        return self.metadata.answer(method)
+
+    def _pass_unchecked(self, incoming: Incoming) -> Decision:
+        if self.metadata is not None and incoming.path == self.metadata.path:
+            return self.show_metadata(incoming.method)
+        self.let_through(incoming.method, incoming.path)
+        return Forward()
 
     def _is_behind(self, ticks: float) -> bool:
         """Whether keys changed, or somebody has to see whether they did."""
@@ -195,52 +215,10 @@ class Pipeline:
         except Refusal as refusal:
             refusal.token = lane.name
             raise
-        verdict = self._write(values, passed, signed, consumer)
+        verdict = self._writer.write(values, passed, signed, consumer)
         if name is not None and verdict.until > self._now() and epoch == self.keyring.epoch:
             self.verdicts.put(name, verdict, generation)
         return verdict
-
-    def _write(
-        self,
-        carriers: Values,
-        passed: list[Examined | None],
-        signed: list[Resigned | None],
-        consumer: Consumer | None,
-    ) -> Verdict:
-        names: list[str] = []
-        values: list[str] = []
-        outcomes: list[Outcome | None] = []
-        since, until = AT_ALL_TIMES
-        for lane, examined, new in zip(self._lanes, passed, signed, strict=True):
-            if examined is None:
-                outcomes.append(None)
-                continue
-            since, until = max(since, examined.since), min(until, examined.until)
-            place = None
-            if lane.upstream is not None and new is not None:
-                place = len(names)
-                names.append(lane.upstream.name)
-                values.append(lane.upstream.value(new.token))
-                until = min(until, new.until)
-            if lane.original is not None:
-                names.append(lane.original.name)
-                values.append(lane.original.value(examined.token))
-            is_told = lane.names_owner and (carriers[lane.place] or "").endswith(examined.token)
-            payload = None if is_told and examined.source == "jwt" else examined.payload
-            outcomes.append(Outcome(examined.source, lane.place, payload, place))
-        if consumer is not None:
-            for name, value in consumer_headers(consumer):
-                names.append(name)
-                values.append(value)
-        shape = self._shape(tuple(names), tuple(outcomes))
-        return Verdict(since, until, self.verdicts.deadline(), *shape, tuple(values), consumer)
-
-    def _shape(self, names: tuple[str, ...], outcomes: Outcomes) -> tuple[tuple[str, ...], Outcomes]:
-        """Which tokens came and what was written: the settings allow few, so that verdicts share them."""
-        for outcome in outcomes:
-            if outcome is not None and outcome.payload is not None:
-                return self._names.setdefault(names, names), outcomes
-        return self._names.setdefault(names, names), self._outcomes.setdefault(outcomes, outcomes)
 
     def purge(self, purge: Purge) -> Flow[Purged]:
         """Forgets what was decided and answered about some tokens. Raises `StoreError`."""
@@ -273,7 +251,7 @@ class Pipeline:
             )
             log_refusal(event)
             tell(self.observers, event)
-        return render(refusal, self.settings.realm, incoming.host)
+        return render(refusal, self.settings.realm, incoming.host, self.challenges)
 
 
 def _forward(verdict: Verdict, values: Values) -> Forward:

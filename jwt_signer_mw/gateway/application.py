@@ -79,6 +79,12 @@ class Gateway:
         path = scope["path"]
         if scope["type"] == "http" and self._admin_prefix and path.startswith(self._admin_prefix):
             return await self._administer(ruling, path, scope, receive, entry)
+        if ruling.metadata and scope["type"] == "http":
+            policy = ruling.metadata.find(path, _host(scope))
+            if policy is not None:
+                shown = policy.pipeline.show_metadata(scope["method"])
+                await answer(scope, entry.send, shown.status, shown.headers, shown.body)
+                return shown.reason
         if self._forwarder is None:
             if scope["type"] != "http" or not (path == PREFIX or path.startswith(f"{PREFIX}/")):
                 await failure(scope, entry.send, 404)
@@ -105,7 +111,7 @@ class Gateway:
         self, ruling: Ruling, forwarder: Forwarder, scope: Scope, receive: Receive, entry: Entry
     ) -> str:
         headers = scope["headers"]
-        host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
+        host = _host(scope)
         method = scope.get("method", "GET")
         try:
             route = ruling.router.find(host, scope["path"], method)
@@ -142,6 +148,10 @@ class Gateway:
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
+
+
+def _host(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
 
 
 def _passage(ruling: Ruling, route: Route, scope: Scope, forward: Forward) -> Passage:

@@ -39,6 +39,7 @@ PREFIX = "/auth"
 SECRET = b"x-jwt-signer-secret"
 REMOVE = "X-JWT-Signer-Remove"
 ENVOY_REMOVE = "x-envoy-auth-headers-to-remove"
+FIRST_ERROR = 400
 NO_STORE = ("Cache-Control", "no-store")
 
 
@@ -100,7 +101,10 @@ async def judge(ruling: Ruling, scope: Scope) -> Decision:
     if policy is None:
         return NOT_LOOKED_AT
     headers = ruling.managed.read(scope["headers"])
-    return await policy.decide(Asked(question.method, question.path, question.host, headers))
+    decision = await policy.decide(Asked(question.method, question.path, question.host, headers))
+    if not isinstance(decision, Forward) and decision.status < FIRST_ERROR:  # which would say: let it through
+        raise Unasked("the metadata of the resource are ours to show: pass such requests on to us")
+    return decision
 
 
 def read_question(scope: Scope, style: str | None) -> Question:

@@ -13,6 +13,7 @@ from jwt_signer_mw.gateway.options import DEFAULT
 from jwt_signer_mw.gateway.routing import Router
 from jwt_signer_mw.keysets.store import open_store
 from jwt_signer_mw.messages import Forward, Incoming
+from jwt_signer_mw.request.metadata import Directory
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES, fold
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Ruling(NamedTuple):
     router: Router
     managed: Managed
     administration: Administration
+    metadata: Directory[Policy]
 
 
 class Workshop:
@@ -133,6 +135,7 @@ class Workshop:
             Router(configuration.routes, configuration.gateway.upstream),
             Managed(policies),
             administration,
+            Directory((policy.pipeline.metadata, policy) for policy in policies.values()),
         )
 
     async def _assemble(self, settings: Settings) -> Assembly:

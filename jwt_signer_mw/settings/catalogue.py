@@ -77,6 +77,11 @@ ENTRIES = (
     Entry("settings.E030", "Form arguments can't be sent.", "Write them as in resource=a&audience=b%20c."),
     Entry("settings.E031", "Two consumers can't be told apart.", "Make id, username and custom_id unique."),
     Entry("settings.E060", "Two options contradict each other.", "Unset one of them."),
+    Entry(
+        "settings.E090",
+        "Metadata of the resource can't be served.",
+        "See RFC 9728 section 2 for the members, and docs/how-to/mcp.md for an example.",
+    ),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
     Entry("settings.W003", "Both tokens come from one header.", "Give each token a header of its own."),
@@ -98,6 +103,16 @@ ENTRIES = (
     Entry("settings.W011", "No token can be accepted.", "Set a key set or an introspection endpoint."),
     Entry("settings.W012", "Expiry is not checked.", "Leave the check on; leeway is for clocks that differ."),
     Entry("settings.W013", "Forced reloads are not limited.", "Leave some seconds between two."),
+    Entry(
+        "settings.W090",
+        "Tokens for other services are accepted by this resource.",
+        "List the value of `resource` in `access_token_audiences_allowed`, as RFC 8707 issues it.",
+    ),
+    Entry(
+        "settings.W091",
+        "The metadata of the resource name no authorization server.",
+        "List issuers in `access_token_issuers_allowed`, or `authorization_servers` in `resource_metadata`.",
+    ),
 )
 
 BY_ID = {entry.id: entry for entry in ENTRIES}

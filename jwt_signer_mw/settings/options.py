@@ -1,12 +1,14 @@
 """The suite's own options, next to the plugin's parameters."""
 
+# ruff: noqa: RUF009  (the functions that are called here declare fields)
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jwt_signer_mw.settings.declaring import Part, parameter, text
+from jwt_signer_mw.settings.declaring import Part, parameter, part, text
 from jwt_signer_mw.settings.kinds import Number, TextList
+from jwt_signer_mw.settings.resource import ResourceOptions
 from jwt_signer_mw.settings.services import CertificateMap, Consumers, Service
 
 if TYPE_CHECKING:
@@ -138,3 +140,4 @@ class SuiteOptions(Part):
         since=SINCE,
         null="default",
     )
+    resource: ResourceOptions = part(ResourceOptions, "")

@@ -14,6 +14,7 @@ from jwt_signer_mw.settings.catalogue import ENTRIES
 from jwt_signer_mw.settings.kinds import Boolean, ClaimPath, Number, PathList, Text, TextList, TextMap
 from jwt_signer_mw.settings.loading import OPTIONS
 from jwt_signer_mw.settings.options import SINCE
+from jwt_signer_mw.settings.resource import Members
 from jwt_signer_mw.settings.services import Certificate, CertificateMap, Consumers, Service
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ _TYPES: dict[type, str] = {
     ClaimPath: "claim path",
     PathList: "list of claim paths",
     TextMap: "map",
+    Members: "JSON object",
     Certificate: "certificate",
     CertificateMap: "map of certificates",
     Service: "URL, dotted path or object",

@@ -6,7 +6,7 @@ import re
 from base64 import urlsafe_b64decode
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.settings.addresses import (
@@ -172,6 +172,19 @@ def find_contradictions(settings: Parameters) -> Iterator[Problem]:
             yield problem("settings.E060", token.shape.option("upstream_max_lifetime"), text)
 
 
+def find_bad_resource(settings: Parameters) -> Iterator[Problem]:
+    """RFC 9728 section 1.2: a URL without a fragment; a query is not recommended, and refused here."""
+    identifier = settings.resource.identifier
+    if identifier is None:
+        if settings.resource.members:
+            yield problem("settings.E090", "resource_metadata", "is set, and `resource` is not.")
+        return
+    fault = fault_of_url(identifier, HTTP) or ("has a query." if "?" in identifier else "")
+    path = "" if fault else unquote(urlsplit(identifier).path)
+    if fault := fault or (fault_of_path(path) if path not in ("", "/") else ""):
+        yield problem("settings.E024", "resource", fault, "Write https://api.example/orders, for example.")
+
+
 def tokens(settings: Parameters) -> tuple[TokenSettings, TokenSettings]:
     return settings.access_token, settings.channel_token
 
@@ -189,4 +202,5 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_bad_body_arguments,
     find_ambiguous_consumers,
     find_contradictions,
+    find_bad_resource,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jwt_signer_mw.request.metadata import issuers_of
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.settings.addresses import is_plain_http
 from jwt_signer_mw.settings.catalogue import problem
@@ -64,6 +65,22 @@ def find_free_expiry(settings: Parameters) -> Iterator[Problem]:
 def find_unlimited_reloads(settings: Parameters) -> Iterator[Problem]:
     if not settings.jwks_reload_interval:
         yield problem("settings.W013", "jwks_reload_interval", "lets every bad token cause a fetch.")
+
+
+def find_open_resource(settings: Parameters) -> Iterator[Problem]:
+    """RFC 9728 section 7.4: a token for one resource must be no good at another."""
+    identifier, token = settings.resource.identifier, settings.access_token
+    if identifier is None:
+        return
+    if is_plain_http(identifier):
+        yield problem("settings.W007", "resource", "is not https: clients will refuse it.")
+    for families in _families(token):
+        if not any(one.verify_audience and one.audiences_allowed for one in families):
+            text = f"is set, and {families[0].option('audiences_allowed')} is not."
+            yield problem("settings.W090", "resource", text)
+    given = dict(settings.resource.members).get("authorization_servers")
+    if given == "null" or (given is None and not any(True for _ in issuers_of(token))):
+        yield problem("settings.W091", "resource", "leaves clients without a server to get a token from.")
 
 
 def find_unchecked_signature(token: TokenSettings) -> Iterator[Problem]:
@@ -148,6 +165,7 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_shared_input,
     find_free_expiry,
     find_unlimited_reloads,
+    find_open_resource,
 )
 TOKEN_RULES: tuple[Callable[[TokenSettings], Iterator[Problem]], ...] = (
     find_unchecked_signature,

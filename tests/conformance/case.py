@@ -74,6 +74,8 @@ class Refused:
     error: str | None
     code: str
     realm: str = "api.example"
+    metadata: str | None = None  # the URL that the challenge names
+    scope: str | None = None  # None: whatever it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,15 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The middleware answers in the application's place, to whoever asks. `document` is all of the JSON."""
+
+    document: object = None  # None: there is no content
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+
+
+@dataclass(frozen=True, slots=True)
 class BadSettings:
     """The middleware can't be built: these options have problems."""
 
@@ -126,7 +137,7 @@ class Answered:
     challenged: bool = False
 
 
-Decision: TypeAlias = "Refused | Passed"
+Decision: TypeAlias = "Refused | Passed | Shown"
 
 
 # What happens, in order ---------------------------------------------------------------------------

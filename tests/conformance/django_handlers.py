@@ -78,7 +78,9 @@ class _Runner:
         self.recorder.calls.clear()
         outcome = self._call(request)
         headers = tuple((name, value) for name, value in outcome.headers if name.lower() != "vary")
-        assert len(headers) == len(outcome.headers) - 1, "the answer varies by the headers of the tokens"
+        names = {name.lower() for name, _ in headers}
+        is_judged = not {"access-control-allow-origin", "allow"} & names  # else it is for everybody
+        assert len(headers) == len(outcome.headers) - is_judged, "a decision varies by the tokens' headers"
         return Outcome(outcome.status, headers, outcome.body, tuple(self.recorder.calls))
 
     def ask(self, request: Plain) -> Outcome:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import jwt
 
 from conformance.adapter import BODY, fold_name
-from conformance.case import NewToken, Passed, Refused
+from conformance.case import NewToken, Passed, Refused, Shown
 from conformance.keys import algorithm, private_key
 from conformance.tokens import render
 
@@ -45,6 +45,9 @@ def judge(outcome: Outcome, expect: Decision, published: PublishedKeys) -> list[
     if isinstance(expect, Refused):
         _judge_refusal(outcome, expect)
         return []
+    if isinstance(expect, Shown):
+        _judge_shown(outcome, expect)
+        return []
     assert outcome.status == 200, f"refused with {outcome.status} {outcome.body!r}"
     assert outcome.body in (BODY, b"")  # nothing where the method was HEAD
     assert [
@@ -65,8 +68,24 @@ def _judge_refusal(outcome: Outcome, expect: Refused) -> None:
     challenge = read_challenge(headers["www-authenticate"])
     assert challenge["realm"] == expect.realm
     assert challenge.get("error") == expect.error
-    assert set(challenge) <= {"realm", "error", "error_description", "scope"}
+    assert set(challenge) <= {"realm", "error", "error_description", "scope", "resource_metadata"}
+    assert challenge.get("resource_metadata") == expect.metadata
+    assert expect.scope is None or challenge.get("scope", "") == expect.scope
     assert ("retry-after" in headers) == (expect.status == 503)
+
+
+def _judge_shown(outcome: Outcome, expect: Shown) -> None:
+    assert outcome.seen == (), "the application was called"
+    assert outcome.status == expect.status, f"{outcome.status} {outcome.body!r}"
+    headers = {fold_name(name): value for name, value in outcome.headers}
+    assert {name: headers.get(name) for name in expect.headers} == dict(expect.headers)
+    assert not {"www-authenticate", "set-cookie", "vary"} & set(headers)
+    if expect.document is None:
+        assert outcome.body == b""
+    else:
+        assert headers["content-type"] == "application/json"
+        assert int(headers["content-length"]) == len(outcome.body)
+        assert json.loads(outcome.body) == expect.document
 
 
 def read_challenge(value: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from conformance import (
     cases_lifetimes,
     cases_paths,
     cases_reading,
+    cases_resource,
     cases_scenarios,
     cases_signing,
     cases_times,
@@ -42,6 +43,7 @@ TABLE: Final[tuple[Case, ...]] = (
     *cases_keys.CASES,
     *cases_keysets.CASES,
     *cases_lifetimes.CASES,
+    *cases_resource.CASES,
 )
 
 _repeated = [name for name, count in Counter(case.name for case in TABLE).items() if count > 1]

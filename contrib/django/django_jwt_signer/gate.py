@@ -12,6 +12,7 @@ from django_jwt_signer.headers import ManagedHeaders
 from django_jwt_signer.policy import Policy
 from jwt_signer_mw.errors import ConfigurationError
 from jwt_signer_mw.flows.purge import purge_all
+from jwt_signer_mw.request.metadata import Directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ class Gate:
     def __init__(self, policies: Mapping[str, Policy]) -> None:
         self.policies = policies
         self.managed = ManagedHeaders(policy.pipeline for policy in policies.values())
+        self.metadata = Directory((one.pipeline.metadata, one) for one in policies.values())
 
     def purge(self, purge: Purge) -> Flow[Purged]:
         """Forgets in all policies what was decided and answered about some tokens. Raises `StoreError`."""

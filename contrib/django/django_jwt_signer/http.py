@@ -25,6 +25,20 @@ class RefusedResponse(HttpResponse):
     """
 
     def __init__(self, rejection: Rejection, method: str | None) -> None:
-        content = b"" if method == "HEAD" else rejection.body
-        super().__init__(content, status=rejection.status, headers=dict(rejection.headers))
+        super().__init__(
+            _content(rejection, method), status=rejection.status, headers=dict(rejection.headers)
+        )
         self.reason = rejection.reason
+
+
+def answer_with(rejection: Rejection, method: str | None) -> HttpResponse:
+    """The same for an answer that refuses nothing."""
+    response = HttpResponse(_content(rejection, method), status=rejection.status)
+    del response["Content-Type"]  # an answer without content has none
+    for name, value in rejection.headers:
+        response[name] = value
+    return response
+
+
+def _content(rejection: Rejection, method: str | None) -> bytes:
+    return b"" if method == "HEAD" else rejection.body

@@ -16,10 +16,8 @@ from django_jwt_signer.users import afind_user, find_user
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
-
-    from django_jwt_signer.http import RefusedResponse
 
     GetResponse = Callable[[HttpRequest], Any]  # a response, or in async mode an awaitable of one
 
@@ -62,12 +60,12 @@ class JWTSignerMiddleware:
         return response
 
 
-def _recheck(request: HttpRequest, view: Callable[..., Any], *_: Any) -> RefusedResponse | None:
+def _recheck(request: HttpRequest, view: Callable[..., Any], *_: Any) -> HttpResponse | None:
     passage, policy = passage_of(request), policy_of(view)
     return None if policy == passage.policy_name else passage.check(policy)
 
 
-async def _arecheck(request: HttpRequest, view: Callable[..., Any], *_: Any) -> RefusedResponse | None:
+async def _arecheck(request: HttpRequest, view: Callable[..., Any], *_: Any) -> HttpResponse | None:
     passage, policy = passage_of(request), policy_of(view)
     return None if policy == passage.policy_name else await passage.acheck(policy)
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, cast
 from django.utils.cache import patch_vary_headers
 
 from django_jwt_signer.headers import RequestHeaders
-from django_jwt_signer.http import RefusedResponse, SignedRequest
-from django_jwt_signer.marks import DEFAULT, EXEMPT, UNCHECKED
+from django_jwt_signer.http import RefusedResponse, SignedRequest, answer_with
+from django_jwt_signer.marks import DEFAULT, ENDPOINTS, EXEMPT, UNCHECKED
 from django_jwt_signer.signals import atell, tell
 from jwt_signer_mw.errors import InternalError, TokenMissing
 from jwt_signer_mw.messages import NOBODY, Forward
 from jwt_signer_mw.request.responses import render
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
     from django_jwt_signer.gate import Gate
@@ -49,11 +49,12 @@ class Passage:
     def challenge(self) -> str:
         """For an answer to a request without a token (RFC 6750 section 3)."""
         host = self.policy.incoming(self.request, {}).host
-        rejection = render(TokenMissing(), self.policy.settings.realm, host)
+        pipeline = self.policy.pipeline
+        rejection = render(TokenMissing(), pipeline.settings.realm, host, pipeline.challenges)
         return dict(rejection.headers)["WWW-Authenticate"]
 
-    def check(self, policy_name: str) -> RefusedResponse | None:
-        """Lets the request on (None) as this policy says, or refuses it."""
+    def check(self, policy_name: str) -> HttpResponse | None:
+        """Lets the request on (None) as this policy says, or answers it."""
         decision = self._judge_at_once(policy_name)
         if decision is None:
             decision = self.policy.driver.run(self._flow())
@@ -61,7 +62,7 @@ class Passage:
         tell(self.request, policy_name)
         return response
 
-    async def acheck(self, policy_name: str) -> RefusedResponse | None:
+    async def acheck(self, policy_name: str) -> HttpResponse | None:
         """`check` on an event loop."""
         decision = self._judge_at_once(policy_name)
         if decision is None:
@@ -95,6 +96,8 @@ class Passage:
     def _judge_at_once(self, policy_name: str) -> Decision | None:
         """The decision if it takes no flow."""
         self.policy_name = policy_name
+        if self.gate.metadata and (shown := self._metadata()) is not None:
+            return shown
         if policy_name in UNCHECKED:
             self.policy = self.gate.policies[DEFAULT]
             if policy_name == EXEMPT:
@@ -106,14 +109,23 @@ class Passage:
         self.policy = policy
         return policy.recall(self.request, self._headers.taken)
 
+    def _metadata(self) -> Rejection | None:
+        """The metadata of a resource, of whichever policy, if they were asked for."""
+        policy = self.gate.metadata.find(self.request.path_info, self.request.META.get("HTTP_HOST", ""))
+        if policy is None:
+            return None
+        self.policy, self.policy_name = policy, ENDPOINTS
+        return policy.pipeline.show_metadata(self.request.method or "")
+
     def _flow(self) -> Flow[Decision]:
         return self.policy.pipeline.decide(self.policy.incoming(self.request, self._headers.taken))
 
-    def _settle(self, decision: Decision) -> RefusedResponse | None:
+    def _settle(self, decision: Decision) -> HttpResponse | None:
         if not isinstance(decision, Forward):
             self._headers.write(())
             self.request.jwt_signer = NOBODY
-            return self._answer(decision)
+            is_refused = self.policy_name != ENDPOINTS
+            return self._answer(decision) if is_refused else answer_with(decision, self.request.method)
         self._headers.write(zip(decision.names, decision.values, strict=True))
         self.request.jwt_signer = decision.identity
         return None

@@ -21,7 +21,9 @@ from flask_jwt_signer.signals import keyset_rotated, tell
 from jwt_signer_mw.errors import InternalError
 from jwt_signer_mw.flows.purge import purge_all
 from jwt_signer_mw.messages import IDENTITY, NOBODY, Forward
+from jwt_signer_mw.request.metadata import Directory
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
+from jwt_signer_mw.wsgi import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,6 +74,7 @@ class Gate:
     def policies(self, policies: Mapping[str, Policy]) -> None:
         """What one policy removes is removed for all: what one writes must not be forged under another."""
         self._policies = policies
+        self._metadata = Directory((one.pipeline.metadata, one.pipeline) for one in policies.values())
         self._removed = frozenset(key for policy in policies.values() for key in policy.removed)
         self._managing = tuple(policy.manages for policy in policies.values())
         self._harmless: set[str] = set()
@@ -91,18 +94,20 @@ class Gate:
         self._take_from(environ)
         return self._application(environ, start_response)
 
-    def check(self) -> None:
-        """Lets the request of the current context through, or raises `RequestRefused`."""
+    def check(self) -> Response | None:
+        """Lets the request of the current context through (None), or raises `RequestRefused`."""
         current: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
         environ = current.environ
         taken = environ.get(TAKEN)
         if taken is None:  # a context that was pushed by hand, as tests do
             taken = self._take_from(environ)
+        if self._metadata and (server := self._metadata.find(decoded(environ["PATH_INFO"]), current.host)):
+            return _shown(self.app, server.show_metadata(current.method), current.method)
         name = policy_of(self.app, current.endpoint)
         if name == EXEMPT or (self._allow_preflight and _is_preflight(current)):
             if current.endpoint != KEYSETS:  # they are not exempt, they have another rule
                 self._policies[DEFAULT].pipeline.let_through(current.method, current.path)
-            return
+            return None
         policy = self._policies.get(name)
         if policy is None:
             self.refuse(InternalError(f"no policy is named {name!r}", option=SETTINGS))
@@ -113,6 +118,7 @@ class Gate:
         environ[JUDGED] = policy
         if keyset_rotated.receivers:
             self.tell_rotations()
+        return None
 
     def purge(self, purge: Purge) -> Flow[Purged]:
         """Forgets in all policies what was decided and answered about some tokens. Raises `StoreError`."""
@@ -180,6 +186,11 @@ def gate_of(app: Flask) -> Gate:
 def _refusal(environ: WSGIEnvironment, rejection: Rejection) -> RequestRefused:
     environ[REFUSED] = rejection
     return refused(rejection)
+
+
+def _shown(app: Flask, shown: Rejection, method: str) -> Response:
+    body = b"" if method == "HEAD" else shown.body
+    return app.response_class(body, shown.status, [*shown.headers])
 
 
 def _is_preflight(request: Request) -> bool:

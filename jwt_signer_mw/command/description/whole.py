@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jwt_signer_mw.command.description.checks import spell
 from jwt_signer_mw.command.description.sentence import Section, Sentence
 from jwt_signer_mw.command.description.token import describe_token
+from jwt_signer_mw.request.metadata import Metadata
 from jwt_signer_mw.request.names import CONSUMER_HEADERS
 from jwt_signer_mw.settings.redaction import redact_url
 from jwt_signer_mw.settings.weaknesses import introspects
@@ -61,6 +62,9 @@ def _headers(settings: Settings) -> Iterator[str]:
 def _answers(settings: Settings) -> Iterator[str]:
     realm = "the request's host" if settings.realm is None else repr(settings.realm)
     yield f"All carry a challenge for Bearer with the realm {realm}, and a message in JSON."
+    metadata = Metadata.of(settings)
+    if metadata is not None:
+        yield f"The challenge names {metadata.url}, where clients learn whom to ask for a token."
     yield "401: the token is missing, malformed, expired, inactive, or not to be trusted."
     yield "403: the token is good, but its scopes, audience, subject or consumer do not fit."
     yield "503 with Retry-After: a provider or a store that the request needs does not answer."
@@ -72,6 +76,9 @@ def _paths(settings: Settings) -> Iterator[str]:
         yield f"Let through unchecked, but without the headers above: {spell(settings.exempt_paths)}."
     else:
         yield "Every path is checked."
+    metadata = Metadata.of(settings)
+    if metadata is not None:
+        yield f"The metadata of the resource are shown to everybody at {metadata.path}."
 
 
 def _memory(settings: Settings) -> Iterator[str]:
