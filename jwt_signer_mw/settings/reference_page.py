@@ -77,7 +77,7 @@ class Section:
 
 def _is_suite(option: Option) -> bool:
     """One for the whole middleware."""
-    return option.declared.since == SINCE and len(option.path) == 1
+    return option.declared.since == SINCE and option.path[0] not in ("access_token", "channel_token")
 
 
 def _is_in_own_part(option: Option) -> bool:
