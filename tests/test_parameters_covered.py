@@ -48,7 +48,7 @@ SUITE: Final = _words("""
 
 
 OWN_OF_CLAIMS: Final = _words("{}_max_lifetime {}_max_age")
-OWN_OF_TOKENS: Final = _words("{}_upstream_max_lifetime")
+OWN_OF_TOKENS: Final = _words("{}_upstream_max_lifetime {}_typ_allowed {}_profile")
 
 
 def _parameters_of(token: str) -> Iterator[str]:

@@ -194,6 +194,8 @@ def test_the_suites_own_options() -> None:
 
 
 OWN_OF_TOKENS: dict[str, Any] = {
+    "{}_typ_allowed": None,
+    "{}_profile": None,
     "{}_upstream_max_lifetime": None,
 }
 OWN_OF_CLAIMS: dict[str, Any] = {

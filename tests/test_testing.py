@@ -62,6 +62,26 @@ def test_its_tokens_pass_and_no_others() -> None:
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"access_token_max_lifetime": 60},
+        {"access_token_max_age": 10},
+        {"access_token_typ_allowed": ["at+jwt", "JWT"]},
+        {
+            "access_token_profile": "at+jwt",
+            "access_token_issuer_claim": ["iss"],
+            "access_token_audiences_allowed": ["https://api.example"],
+        },
+    ],
+    ids=str,
+)
+def test_its_tokens_are_as_short_lived_and_typed_as_settings_want_them(options: dict[str, Any]) -> None:
+    issuer = Issuer()
+    settings = issuer.trusted_by(Settings.load({**PRODUCTION, **options}))
+    assert status_of(settings, issuer, dict([issuer.header(settings.access_token, {})])) == 200
+
+
+@pytest.mark.parametrize(
     "claims",
     [{"about": None}, {"about": "text"}, {"about": {"issuer": None}}, {"about": {"issuer": "x"}}, {"exp": 1}],
 )

@@ -108,6 +108,15 @@ def _algorithm(case: Case) -> str:
 
 
 def _typ(case: Case) -> str:
+    typing = case.token.typing
+    if case.refusal.option == typing.option("typ_allowed"):
+        allowed = _list(map(shown, typing.typ_allowed or ()))
+        return f"{case.refusal.option} has {allowed}: send such a token, or add the `typ` of this one."
+    if case.refusal.option:
+        return (
+            f"Send an access token as RFC 9068 wants it, with `typ` {typing.profile}, or unset "
+            f"{case.refusal.option}: ID tokens, for one, have another `typ` and are for the client alone."
+        )
     return f"Send an access token as the {case.name}: this one is made for another purpose."
 
 
@@ -177,6 +186,8 @@ def _bad_claim(case: Case) -> str:
 
 def _no_claim(case: Case) -> str:
     rules = case.rules
+    if case.refusal.option == case.token.typing.option("profile"):
+        return f"Have the provider put it into its access tokens, or unset {case.refusal.option}."
     if case.refusal.option == rules.option("required_claims"):
         return f"Have the provider put it into the token, or take it out of {case.refusal.option}."
     return (

@@ -18,6 +18,7 @@ from jwt_signer_mw.request.extract import reader_of
 from jwt_signer_mw.tokens.checks import compile_checks, run_checks, valid_since, valid_until
 from jwt_signer_mw.tokens.claims import read_claim
 from jwt_signer_mw.tokens.compact import Encoded, read_compact, read_segments
+from jwt_signer_mw.tokens.profiles import TypeCheck, profile_checks
 from jwt_signer_mw.wire import Malformed, parse_object
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class Examiner:
         self._now = clock.now
         self._max_token_bytes = max_token_bytes
         self.reader = reader_of(token.request_header) if token.request_header else None
-        self._checks = compile_checks(token.claims)
+        self._types = TypeCheck(token)
+        self._checks = compile_checks(token.claims, more=profile_checks(token))
         self._checks_without_expiry = compile_checks(token.claims, expiry_may_be_absent=True)
         self._introspection_checks = compile_checks(token.introspection, expiry_may_be_absent=True)
 
@@ -97,6 +99,7 @@ class Examiner:
             raise
         if encoded is None:
             return credential.token
+        self._types.check(encoded.header)
         if self._verifies:
             self._verifier.require_key(encoded)
         return encoded
@@ -130,6 +133,8 @@ class Examiner:
         checks = self._checks_without_expiry
         if token.introspection_jwt_claim:
             embedded = self._embedded(answer.claims, token.introspection_jwt_claim)
+            if not token.trust_introspection:
+                self._types.check(embedded.header)
             is_checked = not token.trust_introspection and token.verify_signature and token.jwks.uri
             if is_checked and (search := self._verifier.verify(embedded)) is not None:  # decision 11
                 yield from search

@@ -82,6 +82,12 @@ ENTRIES = (
         "Metadata of the resource can't be served.",
         "See RFC 9728 section 2 for the members, and docs/how-to/mcp.md for an example.",
     ),
+    Entry("settings.E061", "A type of JWT can't be accepted.", "Leave it out: see `typ` in RFC 8725."),
+    Entry(
+        "settings.E062",
+        "A profile demands a check that is not in use.",
+        "RFC 9068 section 4: check signature, expiry, issuer and audience, or unset the profile.",
+    ),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
     Entry("settings.W003", "Both tokens come from one header.", "Give each token a header of its own."),

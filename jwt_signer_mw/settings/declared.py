@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jwt_signer_mw.algorithms import SIGNING_ALGORITHMS
 from jwt_signer_mw.settings.declaring import Part, parameter, part, switch, text
+from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
 from jwt_signer_mw.settings.families import ONE_YEAR, ClaimRules, KeysetSource
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, Text, TextList, TextMap
 from jwt_signer_mw.settings.options import SuiteOptions
@@ -145,6 +146,7 @@ class TokenSettings(Part):
         since="3.7",
         null="default",
     )
+    typing: ExplicitTyping = part(ExplicitTyping, "{}")
     shape: Shape = part(Shape, "{}")
 
     @property

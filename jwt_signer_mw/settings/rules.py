@@ -21,6 +21,7 @@ from jwt_signer_mw.settings.addresses import (
     fault_of_url,
 )
 from jwt_signer_mw.settings.catalogue import problem
+from jwt_signer_mw.settings.contradictions import find_contradictions
 from jwt_signer_mw.settings.services import CONSUMER_FIELDS
 from jwt_signer_mw.settings.weaknesses import find_weaknesses
 
@@ -42,6 +43,7 @@ def check(settings: Parameters) -> Iterator[Problem]:
     """Errors and warnings of settings whose single values are all readable."""
     for rule in RULES:
         yield from rule(settings)
+    yield from find_contradictions(settings)
     yield from find_weaknesses(settings)
 
 
@@ -165,13 +167,6 @@ def find_ambiguous_consumers(settings: Parameters) -> Iterator[Problem]:
             yield problem("settings.E031", "consumers", f"has two elements with the same {field}.")
 
 
-def find_contradictions(settings: Parameters) -> Iterator[Problem]:
-    for token in tokens(settings):
-        if token.shape.upstream_max_lifetime is not None and "exp" in token.remove_claims:
-            text = f"limits an `exp` that {token.option('remove_claims')} leaves out."
-            yield problem("settings.E060", token.shape.option("upstream_max_lifetime"), text)
-
-
 def find_bad_resource(settings: Parameters) -> Iterator[Problem]:
     """RFC 9728 section 1.2: a URL without a fragment; a query is not recommended, and refused here."""
     identifier = settings.resource.identifier
@@ -201,6 +196,5 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_unsendable_values,
     find_bad_body_arguments,
     find_ambiguous_consumers,
-    find_contradictions,
     find_bad_resource,
 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from jwt_signer_mw.tokens.profiles import PROFILES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from jwt_signer_mw.settings import ClaimRules
+    from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
     from jwt_signer_mw.tokens.claims import Path
 
 LIFE = 300  # seconds that a token is good for
@@ -20,6 +23,16 @@ def filled(rules: ClaimRules, claims: Mapping[str, Any], now: int) -> dict[str, 
     for path, value in _demanded(rules, now):
         fill(full, path, value)
     return full
+
+
+def fill_profile(claims: dict[str, Any], typing: ExplicitTyping, now: int) -> str:
+    """Fills in what a profile demands. The `typ` that goes with it."""
+    if typing.profile is None:
+        return typing.typ_allowed[0] if typing.typ_allowed else "JWT"
+    profile = PROFILES[typing.profile]
+    for name in profile.required:
+        fill(claims, (name,), now if name == "iat" else name)
+    return profile.typ
 
 
 def fill(claims: dict[str, Any], path: Path, value: Any) -> None:

@@ -41,7 +41,7 @@ def spoil(claims: dict[str, Any], rules: ClaimRules, flaw: Flaw | None, now: int
             overwrite(claims, rules.audience_claim, SOMEBODY_ELSE)
 
 
-def compact(claims: dict[str, Any], key: Key, algorithm: str, flaw: Flaw | None) -> str:
+def compact(claims: dict[str, Any], key: Key, algorithm: str, flaw: Flaw | None, typ: str = "JWT") -> str:
     """The JWT with these claims, signed with the key, or wrongly, if that is where the flaw is.
 
     Raises `ValueError` for a flaw that no JWT has.
@@ -56,4 +56,4 @@ def compact(claims: dict[str, Any], key: Key, algorithm: str, flaw: Flaw | None)
         foreign = generate_key(algorithm)
         kid = key.published_kid if flaw == "forged" else foreign.published_kid
         key = load_key({**foreign.private_jwk(), "kid": kid})
-    return sign_compact(payload, key, algorithm)
+    return sign_compact(payload, key, algorithm, typ=typ)

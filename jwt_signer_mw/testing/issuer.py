@@ -12,7 +12,8 @@ from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.jose import generate_key
 from jwt_signer_mw.settings import Settings
 from jwt_signer_mw.settings.addresses import is_url
-from jwt_signer_mw.testing.demanded import LIFE, fill, filled
+from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
+from jwt_signer_mw.testing.demanded import LIFE, fill, fill_profile, filled
 from jwt_signer_mw.testing.flaws import OF_JWTS, compact, spoil
 from jwt_signer_mw.wire import dump_json
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ALGORITHM", "INTROSPECTION", "JWKS", "KEYSETS", "LIFE", "URL", "Issuer"]
 
 ALGORITHM = "ES256"
+ANY_TYPE = ExplicitTyping()
 DEFAULT = "default"  # the name of a policy where there is one
 URL = "https://issuer.invalid"  # RFC 6761: nobody can be asked there by mistake
 JWKS, INTROSPECTION, KEYSETS = f"{URL}/jwks", f"{URL}/introspect", f"{URL}/keysets/"
@@ -148,16 +150,23 @@ class Issuer:
         if opaque is None:
             opaque = flaw == "revoked" or not (token.jwks.uri is not None or not token.verify_signature)
         if not opaque:
-            return self.sign(token.claims, claims, flaw)
+            return self.sign(token.claims, claims, flaw, token.typing)
         if token.introspection_endpoint is None:
             raise ValueError(f"{token.option('introspection_endpoint')} is not set: no opaque token is taken")
         return self.issue(token, claims, flaw)
 
-    def sign(self, rules: ClaimRules, claims: Claims, flaw: Flaw | None = None) -> str:
+    def sign(
+        self,
+        rules: ClaimRules,
+        claims: Claims,
+        flaw: Flaw | None = None,
+        typing: ExplicitTyping = ANY_TYPE,
+    ) -> str:
         """A JWT that passes the rules, or one with a flaw."""
         full = filled(rules, claims, int(self._now()))
+        typ = fill_profile(full, typing, int(self._now()))
         spoil(full, rules, flaw, int(self._now()))
-        return compact(full, self._keys[-1], ALGORITHM, flaw)
+        return compact(full, self._keys[-1], ALGORITHM, flaw, typ)
 
     def issue(self, token: TokenSettings, claims: Claims, flaw: Flaw | None = None) -> str:
         """An opaque token whose introspection passes the rules, or one with a flaw.
@@ -169,7 +178,7 @@ class Issuer:
         result = {"active": True, **filled(token.introspection, claims, int(self._now()))}
         spoil(result, token.introspection, flaw, int(self._now()))
         if token.introspection_jwt_claim is not None:
-            fill(result, token.introspection_jwt_claim, self.sign(token.claims, claims))
+            fill(result, token.introspection_jwt_claim, self.sign(token.claims, claims, None, token.typing))
         text = secrets.token_urlsafe()
         if flaw not in ("forged", "revoked"):
             self._opaque[text] = result

@@ -40,9 +40,14 @@ class Check(NamedTuple):
     run: Callable[[Mapping[str, Any], float], None]
 
 
-def compile_checks(rules: ClaimRules, *, expiry_may_be_absent: bool = False) -> tuple[Check, ...]:
-    """The checks that the rules ask for, in order. `expiry_may_be_absent` is RFC 7662's exception."""
-    return tuple(_checks(rules, expiry_may_be_absent))
+def compile_checks(
+    rules: ClaimRules, *, expiry_may_be_absent: bool = False, more: tuple[Check, ...] = ()
+) -> tuple[Check, ...]:
+    """The checks that the rules ask for, in order. `expiry_may_be_absent` is RFC 7662's exception.
+
+    `more` are others that refuse with 401, after those of times.
+    """
+    return tuple(_checks(rules, expiry_may_be_absent, more))
 
 
 def run_checks(checks: tuple[Check, ...], claims: Mapping[str, Any], now: float) -> None:
@@ -70,13 +75,13 @@ def valid_since(rules: ClaimRules, claims: Mapping[str, Any]) -> float:
     return since
 
 
-def _checks(rules: ClaimRules, expiry_may_be_absent: bool) -> Iterator[Check]:
+def _checks(rules: ClaimRules, expiry_may_be_absent: bool, more: tuple[Check, ...]) -> Iterator[Check]:
     yield Check("registered claims", "", lambda claims, _now: require_registered_types(claims))
     if rules.verify_expiry:
         yield Check("expiry", rules.option("verify_expiry"), _expiry(rules, expiry_may_be_absent))
     if rules.verify_notbefore:
         yield Check("not before", rules.option("verify_notbefore"), _notbefore(rules))
-    yield from _checks_of_life(rules)
+    yield from (*_checks_of_life(rules), *more)
     if rules.required_claims:
         yield Check("required claims", rules.option("required_claims"), _required(rules))
     if rules.verify_issuer and rules.issuers_allowed is not None:

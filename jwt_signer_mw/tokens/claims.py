@@ -15,7 +15,7 @@ Path: TypeAlias = tuple[str, ...]
 
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: later dates are milliseconds or an attack
 _TEXTS = ("iss", "sub", "jti")  # RFC 7519 sections 4.1.1, 4.1.2 and 4.1.7: StringOrURI, string
-_DATES = ("exp", "nbf", "iat")  # RFC 7519 section 2: NumericDate
+DATES = ("exp", "nbf", "iat")  # RFC 7519 section 2: NumericDate
 
 
 def read_claim(claims: Mapping[str, Any], path: Path) -> Any:
@@ -47,7 +47,7 @@ def read_date(claims: Mapping[str, Any], path: Path, option: str = "") -> int | 
 
 def require_registered_types(claims: Mapping[str, Any]) -> None:
     """Registered claims that are there have the type RFC 7519 gives them, else `ClaimMalformed`."""
-    for name in _DATES:
+    for name in DATES:
         value = claims.get(name)
         if value is not None and not is_date(value):
             raise ClaimMalformed(f"the claim {name} is not a date")

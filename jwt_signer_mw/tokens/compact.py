@@ -176,9 +176,16 @@ def _check_header(header: dict[str, Any]) -> str | None:
 
 
 def _check_typ(header: dict[str, Any]) -> None:
-    """RFC 7515 section 4.1.9: compared without case, and `application/` may be left out."""
     typ = header.get("typ", "JWT")
     if not isinstance(typ, str):
         raise TokenMalformed("typ is not text")
-    if typ.lower().removeprefix("application/") in OTHER_PURPOSES:
+    if bare_type(typ) in OTHER_PURPOSES:
         raise TypNotAllowed("a token for another purpose")
+
+
+def bare_type(typ: str) -> str:
+    """For comparison: a media type has no case, and `application/` may be left out where no other slash
+    follows (RFC 7515 section 4.1.9)."""
+    typ = typ.lower()
+    rest = typ.removeprefix("application/")
+    return typ if "/" in rest else rest

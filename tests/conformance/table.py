@@ -21,6 +21,7 @@ from conformance import (
     cases_scenarios,
     cases_signing,
     cases_times,
+    cases_types,
     cases_writing,
 )
 
@@ -35,6 +36,7 @@ TABLE: Final[tuple[Case, ...]] = (
     *cases_jwt.CASES,
     *cases_introspection.CASES,
     *cases_times.CASES,
+    *cases_types.CASES,
     *cases_checks.CASES,
     *cases_consumers.CASES,
     *cases_signing.CASES,

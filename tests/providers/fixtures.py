@@ -1,6 +1,6 @@
 """The real parts as fixtures: one of each per test session, as good as new for every test.
 
-`oidc_provider`, `tls_oidc_provider`, `oauth_toolkit`, `certificates`, `open_fault_proxy`.
+`oidc_provider`, `tls_oidc_provider`, `oauth_toolkit`, `certificates`, `open_fault_proxy`, `open_gate`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from parts import require
 from providers import oidc, toolkit
 from providers.certificates import make_certificates
 from providers.faults import FaultProxy
+from providers.gates import Gate
+from stepping import FrozenClock
+from system import ADAPTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from providers.certificates import Certificates
+    from providers.gates import OpenGate
     from providers.process import ServerProcess
 
 SERVERS = pytest.StashKey[dict[str, "ServerProcess"]]()  # running ones by the name of their fixture
@@ -80,6 +84,28 @@ def open_fault_proxy() -> Iterator[Callable[[int], FaultProxy]]:
     yield open_one
     for proxy in opened:
         proxy.close()
+
+
+@pytest.fixture
+def gate_clock() -> FrozenClock:
+    """That of the gates: set when a token was made, and ahead of the provider's by as much as a test says."""
+    return FrozenClock(0)
+
+
+@pytest.fixture(params=ADAPTERS)
+def open_gate(
+    request: pytest.FixtureRequest, oidc_provider: oidc.OidcProvider, gate_clock: FrozenClock
+) -> Iterator[OpenGate]:
+    """Opens middlewares that trust `oidc_provider`, on each adapter in turn."""
+    opened: list[Gate] = []
+
+    def open_one(**settings: object) -> Gate:
+        opened.append(Gate(request.param, oidc_provider, gate_clock, **settings))
+        return opened[-1]
+
+    yield open_one
+    for gate in opened:
+        gate.close()
 
 
 @pytest.fixture(autouse=True)

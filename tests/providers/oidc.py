@@ -70,6 +70,12 @@ class OidcProvider(IdentityProvider):
         """Replace every key at once, as after a leak."""
         self.control("keys/replace")
 
+    def issue(self, use: str) -> str:
+        """What is no access token, by the same keys: `idtoken`, `logout` or `introspection`; `aud` is
+        the client `middleware`."""
+        token: str = self.control("tokens/issue", {"use": use})["token"]
+        return token
+
     def stats(self) -> dict[str, int]:
         """Number of requests by path since the last reset, those with faults included."""
         counts: dict[str, int] = self.control("stats")

@@ -124,6 +124,16 @@ const clients = [
   client('middleware', { grant_types: [], introspection_signed_response_alg: 'RS256' }),
 ];
 
+// What is signed with the same keys and is no access token: `use` is idtoken, logout or introspection.
+async function issueOther(provider, use) {
+  const token = new provider.IdToken({ sub: 'service' }, { client: await provider.Client.find('middleware') });
+  token.scope = 'openid';
+  if (use === 'idtoken') token.set('nonce', 'n-0S6_WzA2Mj');
+  if (use === 'logout') token.set('events', { 'http://schemas.openid.net/event/backchannel-logout': {} });
+  if (use === 'introspection') token.set('token_introspection', { active: true, sub: 'service' });
+  return { token: await token.issue({ use, expiresAt: Math.floor(Date.now() / 1000) + lifetime }) };
+}
+
 function buildProvider(issuer) {
   const provider = new Provider(issuer, {
     adapter: Adapter,
@@ -147,7 +157,7 @@ function buildProvider(issuer) {
     ttl: { ClientCredentials: (ctx) => Number(ctx.get('x-token-lifetime')) || lifetime },
   });
   provider.on('server_error', (ctx, error) => console.error(error));
-  return provider.callback();
+  return { answer: provider.callback(), issue: (use) => issueOther(provider, use) };
 }
 
 // -- what stands in front of it ----------------------------------------------------------------------------
@@ -185,7 +195,7 @@ async function front(request, response) {
   const opens = DOORS[path];
   if (opens && !opens(request)) return answer(response, 401, '{"error":"invalid_client"}');
   if (opens) request.url = '/jwks';
-  return provider(request, response);
+  return provider.answer(request, response);
 }
 
 // -- control -----------------------------------------------------------------------------------------------
@@ -205,6 +215,7 @@ const commands = {
   '/stats': () => counts,
   '/faults': useFaults,
   '/reset': reset,
+  '/tokens/issue': ({ use }) => provider.issue(use),
   '/keys/add': ({ alg, ...more }) => useRing([makeKey(alg, more), ...ring]),
   '/keys/remove': ({ kid }) => useRing(ring.filter((key) => key.jwk.kid !== kid)),
   '/keys/replace': () => useRing(makeRing()),
@@ -218,7 +229,7 @@ async function control(request, response) {
   let text = '';
   for await (const part of request) text += part;
   try {
-    answer(response, 200, JSON.stringify(commands[request.url](JSON.parse(text))));
+    answer(response, 200, JSON.stringify(await commands[request.url](JSON.parse(text))));
   } catch (error) {
     answer(response, 500, JSON.stringify({ error: String(error) }));
   }

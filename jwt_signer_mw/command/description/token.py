@@ -9,6 +9,7 @@ from jwt_signer_mw.command.description.sentence import Sentence
 from jwt_signer_mw.request.rewrite import Output
 from jwt_signer_mw.settings.addresses import is_url
 from jwt_signer_mw.settings.weaknesses import introspects
+from jwt_signer_mw.tokens.profiles import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,20 @@ def _jwt(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
             f"HMAC signatures are {symmetric}. The keys are loaded when first needed, "
             f"{_reloads(token.jwks, settings)}."
         )
+    yield from _types(token)
     yield _checked("its claims", describe_checks(token.claims))
+
+
+def _types(token: TokenSettings) -> Iterator[Sentence]:
+    typing = token.typing
+    if typing.typ_allowed is not None:
+        yield Sentence(f"Its `typ` is one of {spell(map(repr, typing.typ_allowed))}, else 401.")
+    if typing.profile is not None:
+        profile = PROFILES[typing.profile]
+        yield Sentence(
+            f"It is an access token by {profile.source}: `typ` is {profile.typ!r}, and "
+            f"{', '.join(profile.required)} are there, else 401."
+        )
 
 
 def _reloads(source: KeysetSource, settings: Settings) -> str:
