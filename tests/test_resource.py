@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from conformance.adapter import Plain
 from conformance.judge import read_challenge
@@ -18,13 +20,17 @@ from jwt_signer_mw.request.metadata import Directory, Metadata
 from jwt_signer_mw.request.responses import Challenge, challenges_of, render
 from jwt_signer_mw.wsgi import JWTSignerMiddleware
 from parts import require_module
+from providers.identity import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from conformance.adapter import Outcome
     from jwt_signer_mw.messages import Rejection
+    from providers.oidc import OidcProvider
 
+SECONDS: Final = 10.0
 RESOURCE: Final = "https://api.example/orders"
 PATH: Final = "/.well-known/oauth-protected-resource/orders"
 URL: Final = f"https://api.example{PATH}"
@@ -229,6 +235,42 @@ def test_a_mount_does_not_hide_them() -> None:
         return middleware({**environ, "SCRIPT_NAME": "/api"}, start_response)
 
     assert call(mounted, Plain("GET", PATH, "api.example", ())).status == 200
+
+
+# A real provider, and a client that knows nothing but the URL
+
+
+def test_a_client_of_a_wsgi_service_finds_its_way(oidc_provider: OidcProvider) -> None:
+    resource = "http://127.0.0.1:8000/orders"
+    settings = {
+        "access_token_jwks_uri": oidc_provider.jwks_uri,
+        "access_token_issuers_allowed": [oidc_provider.issuer],
+        "access_token_audiences_allowed": [resource],
+        "access_token_scopes_required": ["write"],
+        "channel_token_optional": True,
+        "resource": resource,
+    }
+    middleware = JWTSignerMiddleware(application, settings, keyset_store=MemoryStore())
+
+    def get(target: str, token: str = "") -> Outcome:
+        headers = (("Authorization", f"Bearer {token}"),) if token else ()
+        return call(middleware, Plain("GET", target, "127.0.0.1:8000", headers))
+
+    refused = get("/orders")
+    told = read_challenge(dict(refused.headers)["WWW-Authenticate"])
+    shown = json.loads(get(urlsplit(told["resource_metadata"]).path).body)
+    assert shown["resource"] == resource
+    (server,) = shown["authorization_servers"]
+    provider = requests.get(f"{server}/.well-known/openid-configuration", timeout=SECONDS).json()
+
+    def fetch_token(**form: str) -> str:
+        form |= {"grant_type": "client_credentials"}
+        answer = requests.post(provider["token_endpoint"], data=form, auth=SERVICE, timeout=SECONDS)
+        return str(answer.json()["access_token"])
+
+    assert get("/orders", fetch_token(resource=shown["resource"], scope=told["scope"])).status == 200
+    assert get("/orders", fetch_token(resource=shown["resource"], scope="read")).status == 403
+    assert get("/orders", fetch_token(resource="http://127.0.0.1:8000/other", scope="write")).status == 403
 
 
 # Proxies that ask

@@ -6,7 +6,7 @@
 //
 // It prints "ready " and a JSON object {issuer, control} once it answers, and ends when its standard input does.
 // The client asks per token: resource=urn:api:<name>:opaque|jwt|jwt-ps256|jwt-es256|jwt-eddsa (without one:
-// opaque and without audience), and by two headers of its own: x-extra-claims (base64 of JSON) and
+// opaque and without audience; the URL of a service on this machine, http://127.0.0.1:<port>/<name>: jwt), and by two headers of its own: x-extra-claims (base64 of JSON) and
 // x-token-lifetime (seconds).
 //
 // What stands in front of the provider: a count of requests, faults, and two more doors to its key set,
@@ -100,8 +100,10 @@ class Adapter {
 const SCOPES = ['read', 'write', 'admin', 'coffee', 'tea'];
 const RESOURCE = /^urn:api:[a-z0-9-]+:(opaque|jwt)(?:-(ps256|es256|eddsa))?$/;
 
+const LOCAL = /^http:\/\/127\.0\.0\.1:\d+\/[a-z]+$/;
+
 function resourceServer(resource) {
-  const [, format, suffix = 'rs256'] = RESOURCE.exec(resource) ?? [];
+  const [, format, suffix = 'rs256'] = LOCAL.test(resource) ? [, 'jwt'] : RESOURCE.exec(resource) ?? [];
   if (!format) throw new errors.InvalidTarget();
   const server = { scope: SCOPES.join(' '), audience: resource, accessTokenFormat: format };
   if (format === 'opaque') return server;
