@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jwt_signer_mw.explain.explanation import Asked, Explanation
 from jwt_signer_mw.explain.parts import (
@@ -80,6 +80,14 @@ class ExplainingPipeline(Pipeline):
         return render(refusal, self.settings.realm, incoming.host, self.challenges)
 
 
+class Followed(NamedTuple):
+    """What was decided, why it was refused if it was, and the way there."""
+
+    decision: Decision
+    refusal: Refusal | None
+    explanation: Explanation
+
+
 class Explainer:
     """Explains what one middleware would do. Keys, caches and consumers are the middleware's own."""
 
@@ -101,6 +109,19 @@ class Explainer:
         removed = tuple(name for name, _ in asked.headers if name in pipeline.managed)
         decision = yield from trace.watch(pipeline.decide(incoming))
         return _explanation(decision, trace, self._settings, removed, exempt=asked.path in pipeline.exempt)
+
+    def follow(self, incoming: Incoming, removed: tuple[str, ...]) -> Flow[Followed]:
+        """Decides a real request, the whole way, and tells it. Never raises.
+
+        Nobody else is told: that is for the middleware's own pipeline, as is the memory of verdicts.
+        `removed` are the names of the headers that were taken from it.
+        """
+        trace = Trace(time.perf_counter, signs=True)
+        pipeline = self._pipeline(Asked(()), trace)
+        decision = yield from trace.watch(pipeline.decide(incoming))
+        exempt = incoming.path in pipeline.exempt
+        told = _explanation(decision, trace, self._settings, removed, exempt=exempt)
+        return Followed(decision, trace.refusal, told)
 
     def _pipeline(self, asked: Asked, trace: Trace) -> ExplainingPipeline:
         """Another time is no time to fill the cache of others; offline, no key set is maintained."""

@@ -175,8 +175,8 @@ class TracedResigner(Resigner):
         self._keyset = token.keyset.uri
 
     def resign(self, examined: Examined) -> Flow[Resigned]:
-        """All but the signature: what nobody asked for with a request is not made."""
-        trace = self._trace
+        """What nobody asked for with a request of their own is not made: then it is all but the signature."""
+        trace, began = self._trace, self._trace.ticks()
         trace.stage, trace.token = "signing", self._name
         claims, until = self._new_claims(examined)
         who = f"by {self._keyset!r} with {self._algorithm}"
@@ -186,8 +186,10 @@ class TracedResigner(Resigner):
         changed = sorted(name for name in claims if examined.claims.get(name) != claims[name])
         gone = sorted(examined.claims.keys() - claims.keys())
         told = f"{who}; sets {', '.join(changed)}" + (f"; leaves out {', '.join(gone)}" if gone else "")
-        trace.add("good", told, option=f"{self._name}_signing")
-        return Resigned(UNSIGNED, until)
+        made = (yield from super().resign(examined)) if trace.signs else Resigned(UNSIGNED, until)
+        took = trace.ticks() - began if trace.signs else None
+        trace.add("good", told, option=f"{self._name}_signing", took=took)
+        return made
 
     def _ready(self) -> Flow[Key]:
         try:

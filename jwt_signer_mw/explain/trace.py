@@ -31,10 +31,14 @@ class Undecided(Refusal):
 
 
 class Trace:
-    """The steps so far, and what a suggestion may want to know. One per explanation."""
+    """The steps so far, and what a suggestion may want to know. One per explanation.
 
-    def __init__(self, ticks: Callable[[], float], *, offline: bool) -> None:
+    `signs`: the request is a real one, and so is its new token.
+    """
+
+    def __init__(self, ticks: Callable[[], float], *, offline: bool = False, signs: bool = False) -> None:
         self.offline = offline
+        self.signs = signs
         self.steps: list[Step] = []
         self.refusal: Refusal | None = None
         self.stage: Stage = "request"  # that is under way
@@ -42,7 +46,7 @@ class Trace:
         self.claims: Mapping[str, Any] = {}  # that were looked at last
         self.compact: Compact | None = None
         self.keys: KeySet | None = None
-        self._ticks = ticks
+        self.ticks = ticks
         self._origins: dict[int, tuple[Stage, str]] = {}
 
     def add(
@@ -95,17 +99,17 @@ class Trace:
         return (yield from self._fetch(command))
 
     def _fetch(self, command: Fetch) -> Flow[Reply]:
-        began = self._ticks()
+        began = self.ticks()
         name = f"{command.exchange.method} {place(command.exchange)}"
         try:
             reply: Reply = yield command
         except Exception as error:
             text = f"{name} failed: {getattr(error, 'detail', '') or type(error).__name__}"
-            self.add("bad", text, stage="fetch", took=self._ticks() - began)
+            self.add("bad", text, stage="fetch", took=self.ticks() - began)
             raise
         mark: Mark = "good" if reply.status == 200 else "bad"
         text = f"{name} answered {reply.status} with {len(reply.body)} bytes"
-        self.add(mark, text, stage="fetch", took=self._ticks() - began)
+        self.add(mark, text, stage="fetch", took=self.ticks() - began)
         return reply
 
 

@@ -43,7 +43,7 @@ class SigningClient(TestClient):
         return super().websocket_connect(url, subprotocols, **options)
 
     def _sign(self, options: dict[str, Any]) -> None:
-        signed = sign_request(self.issuer, self.issuer.settings, self.claims, options)
+        signed = sign_request(self.issuer.headers, self.claims, options)
         own = dict(options.pop("headers", None) or {})
         taken = {name.lower() for name in own}
         options["headers"] = {**{k: v for k, v in signed.items() if k.lower() not in taken}, **own}

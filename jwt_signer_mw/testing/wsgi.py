@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from werkzeug.test import TestResponse
 
-    from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.testing.issuer import Issuer
 
 
@@ -27,14 +26,14 @@ class Signing(Client):
     issuer: Issuer
     claims: Mapping[str, Any]
 
-    def settings_of(self, policy: str) -> Settings:
-        return self.issuer.settings(policy)
+    def sign(self, *claims: Any, **chosen: Any) -> dict[str, str]:
+        return self.issuer.headers(*claims, **chosen)
 
     def open(self, *arguments: Any, **options: Any) -> TestResponse:
         """`claims`, `channel_claims`, `flaw` and `policy`: see `sign_request`. Headers of one's own win."""
         if not arguments or isinstance(arguments[0], str):
             headers = Headers(options.pop("headers", None))
-            signed = sign_request(self.issuer, self.settings_of, self.claims, options)
+            signed = sign_request(self.sign, self.claims, options)
             for name, value in signed.items():
                 headers.setdefault(name, value)
             options["headers"] = headers

@@ -31,6 +31,7 @@ class JWTSignerMiddleware:
 
     sync_capable = True
     async_capable = True
+    passage = Passage  # the panel of the debug toolbar puts another one here
 
     def __init__(self, get_response: GetResponse) -> None:
         """Raises `ConfigurationError`. Makes or loads the keys that are signed with."""
@@ -44,7 +45,7 @@ class JWTSignerMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.async_mode:
             return self._acall(request)
-        passage = Passage(request, current_gate())
+        passage = self.passage(request, current_gate())
         response: HttpResponseBase | None = passage.check(policy_for(request))
         if response is None:
             response = cast("HttpResponseBase", self.get_response(request))
@@ -52,7 +53,7 @@ class JWTSignerMiddleware:
         return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        passage = Passage(request, current_gate())
+        passage = self.passage(request, current_gate())
         response: HttpResponseBase | None = await passage.acheck(policy_for(request))
         if response is None:
             response = cast("HttpResponseBase", await self.get_response(request))

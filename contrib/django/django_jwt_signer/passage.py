@@ -107,7 +107,10 @@ class Passage:
         if policy is None:
             return self._reject(InternalError(f"no policy is named {policy_name!r}", option="JWT_SIGNER"))
         self.policy = policy
-        return policy.recall(self.request, self._headers.taken)
+        return self._recall()
+
+    def _recall(self) -> Forward | None:
+        return self.policy.recall(self.request, self._headers.taken)
 
     def _metadata(self) -> Rejection | None:
         """The metadata of a resource, of whichever policy, if they were asked for."""

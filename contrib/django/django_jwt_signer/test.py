@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from django_jwt_signer.conf import Configured
     from jwt_signer_mw.messages import Consumer
-    from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.testing import Flaw
 
     Claims = Mapping[str, Any]
@@ -77,18 +76,11 @@ def sign_headers(
 
     Raises `RuntimeError` outside of `trust_issuer`.
     """
-    return _issuer(policy).headers_by(_settings_of(policy), claims, channel_claims, flaw=flaw)
-
-
-def _settings_of(policy: str) -> Settings:
-    return current_gate().policies[policy].settings
-
-
-def _issuer(policy: str) -> Issuer:
-    issuer: Any = current_gate().policies[policy].assembly.transport
+    judging = current_gate().policies[policy]
+    issuer: Any = judging.assembly.transport
     if not isinstance(issuer, Issuer):
         raise RuntimeError("decorate the test, or its class, by @trust_issuer()")
-    return issuer
+    return issuer.headers_by(judging.settings, claims, channel_claims, flaw=flaw)
 
 
 class _Signing:
@@ -98,10 +90,7 @@ class _Signing:
 
     def generic(self, *arguments: Any, headers: Mapping[str, str] | None = None, **options: Any) -> Any:
         """`claims`, `channel_claims`, `flaw` and `policy`: see `sign_request`. Headers of one's own win."""
-        signed: Mapping[str, str] = {}
-        if options.get("claims", self.claims) is not None or options.get("channel_claims") is not None:
-            issuer = _issuer(options.get("policy", DEFAULT))
-            signed = sign_request(issuer, _settings_of, self.claims, options)
+        signed = sign_request(sign_headers, self.claims, options)
         send: Any = super()
         return send.generic(*arguments, headers={**signed, **(headers or {})}, **options)
 

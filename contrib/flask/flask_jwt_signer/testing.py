@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 class SigningClient(Signing, FlaskClient):
     """Sends a token of its issuer with every request; see `signing_client`."""
 
-    def settings_of(self, policy: str) -> Settings:
-        """As they are now: see `override`."""
-        return gate_of(self.application).policies[policy].settings
+    def sign(self, *claims: Any, policy: str = DEFAULT, **chosen: Any) -> dict[str, str]:
+        """By the settings as they are now: see `override`."""
+        settings = gate_of(self.application).policies[policy].settings
+        return self.issuer.headers_by(settings, *claims, **chosen)
 
 
 @contextmanager
