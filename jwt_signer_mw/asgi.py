@@ -122,11 +122,16 @@ class JWTSignerMiddleware:
         return await self.driver.run(self.assembly.explainer.explain(Asked.about(headers, circumstances)))
 
     async def purge(
-        self, *, jti: str | None = None, subject: str | None = None, everything: bool = False
+        self,
+        *,
+        jti: str | None = None,
+        subject: str | None = None,
+        token: str | None = None,
+        everything: bool = False,
     ) -> Purged:
         """Forgets what was decided and answered about a token, a subject or all: the next request is judged
         anew. Raises `ValueError` unless one of them is given, `StoreError`."""
-        purge = Purge.of(jti=jti, subject=subject, everything=everything)
+        purge = Purge.of(jti=jti, subject=subject, token=token, everything=everything)
         return await self.driver.run(self.pipeline.purge(purge))
 
     def _sort(self, headers: Iterable[Pair]) -> tuple[list[Pair], list[str | None], list[Value]]:

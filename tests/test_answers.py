@@ -19,6 +19,8 @@ from jwt_signer_mw.errors import ProviderUnavailable, StoreError, TransportError
 from jwt_signer_mw.flows.answers import CLAIM, Answers
 from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.flows.introspect import Introspector
+from jwt_signer_mw.flows.keys import Keyring
+from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.settings import Settings
 from jwt_signer_mw.wire import dump_json
 from parts import require, require_module
@@ -71,7 +73,8 @@ class Worker:
                 **options,
             }
         )
-        self.introspector = Introspector(settings.access_token, settings, cache, Clock())
+        keyring = Keyring(settings, MemoryStore(), Clock())
+        self.introspector = Introspector(settings.access_token, settings, keyring, cache, Clock())
         self.driver = BlockingDriver(provider)
 
     def ask(self, token: str) -> Any:

@@ -22,6 +22,8 @@ from jwt_signer_mw.errors import (
 )
 from jwt_signer_mw.flows.commands import Reply
 from jwt_signer_mw.flows.introspect import MAX_UNDER_WAY, Introspector
+from jwt_signer_mw.flows.keys import Keyring
+from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.settings import Settings
 from stepping import FrozenClock, Stepper
 
@@ -44,7 +46,9 @@ class Setting:
         clock = Clock.of(self.clock)
         settings = Settings.load({"access_token_introspection_endpoint": ENDPOINT, **named})
         self.cache = open_cache("memory://", size=100, clock=clock) if shared is None else shared
-        self.introspector = Introspector(settings.access_token, settings, self.cache, clock)
+        self.introspector = Introspector(
+            settings.access_token, settings, Keyring(settings, MemoryStore(), clock), self.cache, clock
+        )
 
     def ask(self, stepper: Stepper, token: str = "opaque") -> dict[str, Any]:
         return stepper.run(self.introspector.introspect(token)).claims

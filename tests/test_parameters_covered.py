@@ -42,13 +42,18 @@ SHARED: Final = _words("realm enable_hs_signatures enable_instrumentation add_cl
 SUITE: Final = _words("""
     keyset_store keyset_encryption_keys cache consumers verdict_cache_size verdict_cache_ttl
     introspection_cache_size introspection_cache_ttl max_token_bytes max_response_bytes
-    jwks_reload_interval http_timeout exempt_paths admin_path admin_token certificates
-    resource resource_metadata
+    jwks_reload_interval http_timeout exempt_paths admin_path admin_token purge_token certificates
 """)
 
 
 OWN_OF_CLAIMS: Final = _words("{}_max_lifetime {}_max_age")
-OWN_OF_TOKENS: Final = _words("{}_upstream_max_lifetime {}_typ_allowed {}_profile")
+OWN_OF_TOKENS: Final = _words("""
+    {}_upstream_max_lifetime {}_typ_allowed {}_profile
+    {}_introspection_client_auth {}_introspection_client_id {}_introspection_client_secret
+    {}_introspection_client_keyset {}_introspection_client_algorithm {}_introspection_client_audience
+    {}_introspection_client_certificate
+    {}_introspection_signed {}_introspection_signed_issuer {}_introspect_jwt
+""")
 
 
 def _parameters_of(token: str) -> Iterator[str]:

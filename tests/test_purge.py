@@ -107,6 +107,7 @@ def request(app: Any, **environ: Any) -> tuple[int, bytes]:
     [
         (b'{"jti": "a"}', Purge(jti="a")),
         (b'{"subject": "alice"}', Purge(subject="alice")),
+        (b'{"token": "abc"}', Purge(token="abc")),
         (b'{"everything": true}', Purge(everything=True)),
     ],
 )
@@ -194,6 +195,28 @@ def test_opaque_tokens_are_asked_about_anew() -> None:
     assert service.asked == [*tokens, *tokens[:2]]
     assert service.workers[0].purge(jti=tokens[2]) == Purged(1, 1)
     assert service.workers[0].purge(everything=True) == Purged(2, 2)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_one_token_by_its_text(shared: bool) -> None:
+    """In any cache: its answer has a name that only the token gives. Verdicts are all looked at anew."""
+    service = Service(shared=shared)
+    tokens = ("alice-opaque-token-1", "bob-opaque-token-1")
+    service.accept(*tokens)
+    assert service.workers[0].purge(token=tokens[0]) == Purged(2, 1)
+    service.accept(*tokens)
+    assert service.asked == [*tokens, tokens[0]]
+    assert service.workers[0].purge(token="a-foreign-one") == Purged(2, 0)
+    assert "alice-opaque" not in repr(Purge(token=tokens[0]))
+
+
+def test_one_jwt_that_is_introspected() -> None:
+    service = Service(access_token_introspect_jwt="always")
+    service.accept(A1)
+    assert service.asked == [A1]
+    assert service.workers[0].purge(token=A1) == Purged(1, 1)
+    service.accept(A1)
+    assert service.asked == [A1, A1]
 
 
 @pytest.mark.parametrize("token", ["alice-opaque-token-1"])
@@ -307,6 +330,25 @@ def test_the_endpoint_refuses(body: bytes, options: dict[str, Any], status: int)
     service.accept(A1)
     assert endpoint(service.workers[0], body, **options)[0] == status
     assert service.remembers(A1) == [True]
+
+
+@pytest.mark.parametrize("admin_token", [ADMIN, None])
+def test_a_provider_has_a_secret_of_its_own(admin_token: str | None) -> None:
+    """It opens this door and no other."""
+    service = Service(admin_token=admin_token, purge_token="a-purge-token-of-tests")
+    service.accept(A1)
+    everything = b'{"everything": true}'
+    assert endpoint(service.workers[0], everything, token="a-guess")[0] == 401
+    assert endpoint(service.workers[0], everything, token="a-purge-token-of-tests")[0] == 200
+    assert service.remembers(A1) == [False]
+    authorization = "Bearer a-purge-token-of-tests"
+    status, _ = request(
+        service.workers[0].admin,
+        REQUEST_METHOD="POST",
+        PATH_INFO="/jwt-signer/jwks/kong/rotate",
+        HTTP_AUTHORIZATION=authorization,
+    )
+    assert status == (404 if admin_token is None else 401)
 
 
 def test_without_an_admin_token_there_is_no_endpoint() -> None:

@@ -190,6 +190,7 @@ def test_the_suites_own_options() -> None:
         "certificates": {},
         "resource": None,
         "resource_metadata": {},
+        "purge_token": None,
     }
 
 
@@ -197,6 +198,16 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_typ_allowed": None,
     "{}_profile": None,
     "{}_upstream_max_lifetime": None,
+    "{}_introspection_client_auth": None,
+    "{}_introspection_client_id": None,
+    "{}_introspection_client_secret": None,
+    "{}_introspection_client_keyset": None,
+    "{}_introspection_client_algorithm": "RS256",
+    "{}_introspection_client_audience": None,
+    "{}_introspection_client_certificate": None,
+    "{}_introspection_signed": "never",
+    "{}_introspection_signed_issuer": None,
+    "{}_introspect_jwt": "never",
 }
 OWN_OF_CLAIMS: dict[str, Any] = {
     "{}_max_lifetime": None,

@@ -27,6 +27,10 @@ KEYSET = "access_token_keyset"
 ENDPOINT = "channel_token_introspection_endpoint"
 ARGUMENTS = "access_token_introspection_body_args"
 AUTHORIZATION = "access_token_introspection_authorization"
+CLIENT = "access_token_introspection_client"
+SIGNED = "access_token_introspection_signed"
+PAIR = {f"{CLIENT}_id": "a", f"{CLIENT}_secret": "b"}
+URL = "https://issuer.example/of/something"
 
 
 def problems(mapping: dict[str, Any]) -> list[tuple[str, str]]:
@@ -120,6 +124,32 @@ def problems(mapping: dict[str, Any]) -> list[tuple[str, str]]:
         ("E030", ARGUMENTS, {ARGUMENTS: "t%6Fken"}),
         ("E031", "consumers", {"consumers": [{"username": "a"}, {"username": "a", "id": "1"}]}),
         ("E031", "consumers", {"consumers": [{"custom_id": "a"}, {"custom_id": "a"}]}),
+        ("E029", "purge_token", {"purge_token": "two words, long enough"}),
+        ("E050", f"{CLIENT}_id", {f"{CLIENT}_auth": "tls_client_auth", f"{CLIENT}_certificate": "/c.pem"}),
+        ("E050", f"{CLIENT}_secret", {f"{CLIENT}_auth": "client_secret_basic", f"{CLIENT}_id": "a"}),
+        ("E050", f"{CLIENT}_secret", {f"{CLIENT}_auth": "client_secret_post", f"{CLIENT}_id": "a"}),
+        ("E050", f"{CLIENT}_keyset", {f"{CLIENT}_auth": "private_key_jwt", f"{CLIENT}_id": "a"}),
+        ("E050", f"{CLIENT}_certificate", {f"{CLIENT}_auth": "tls_client_auth", f"{CLIENT}_id": "a"}),
+        (
+            "E050",
+            AUTHORIZATION,
+            {f"{CLIENT}_auth": "client_secret_post", **PAIR, AUTHORIZATION: "Basic eA=="},
+        ),
+        ("E025", f"{CLIENT}_keyset", {f"{CLIENT}_keyset": "https://vault.example/keys"}),
+        ("E025", f"{CLIENT}_keyset", {f"{CLIENT}_keyset": "/kong"}),
+        ("E051", "access_token_introspect_jwt", {"access_token_introspect_jwt": "always"}),
+        (
+            "E051",
+            "access_token_introspect_jwt",
+            {
+                "access_token_introspect_jwt": 60,
+                "access_token_introspection_endpoint": URL,
+                "enable_access_token_introspection": False,
+            },
+        ),
+        ("E052", SIGNED, {SIGNED: "allowed", **PAIR, "access_token_issuers_allowed": ["a"]}),
+        ("E052", SIGNED, {SIGNED: "required", JWKS: URL, "access_token_issuers_allowed": ["a"]}),
+        ("E052", SIGNED, {SIGNED: "required", JWKS: URL, **PAIR}),
     ],
 )
 def test_found(problem: str, option: str, mapping: dict[str, Any]) -> None:
@@ -131,6 +161,8 @@ def test_found(problem: str, option: str, mapping: dict[str, Any]) -> None:
     [
         {LOGIN: "me", PASSWORD: "s3:cret", KEYSET_LOGIN: "me", KEYSET_PASSWORD: "s3cret"},
         {INPUT: "X-JWT-channel-client", CHANNEL: "Another_Authorization_Header"},
+        {f"{CLIENT}_auth": "private_key_jwt", f"{CLIENT}_id": "a", f"{CLIENT}_keyset": "file:///k.pem"},
+        {SIGNED: "required", JWKS: URL, **PAIR, f"{SIGNED}_issuer": "https://issuer.example"},
         {INPUT: "Authorization:Bearer"},
         {INPUT: "authorization:basic"},
         {CHANNEL: "Proxy-Authorization:JWT"},

@@ -63,7 +63,7 @@ class ExplainingPipeline(Pipeline):
                 trace,
                 token,
                 TracedVerifier(trace, token, keys, symmetric=hs),
-                TracedIntrospector(trace, token, settings, cache, clock),
+                TracedIntrospector(trace, token, settings, keyring, cache, clock),
                 TracedConsumers(trace, consumers),
                 clock,
                 settings.max_token_bytes,

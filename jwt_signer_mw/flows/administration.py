@@ -157,18 +157,20 @@ class Administration:
         self, purge: Callable[[Purge], Flow[Purged]], request: AdminRequest
     ) -> Flow[AdminAnswer]:
         """How much was forgotten. What the body may hold: see `Purge.read`."""
-        asked = self._read_post(request, Purge.read)
+        asked = self._read_post(request, Purge.read, self._settings.purge_token)
         if isinstance(asked, AdminAnswer):
             return asked
         purged = yield from purge(asked)
         log.info("purged by request: %d verdicts", purged.verdicts)
         return show(purged._asdict())
 
-    def _read_post(self, request: AdminRequest, read: Callable[[bytes], T]) -> T | AdminAnswer:
-        """What an authorised POST asks for; else the answer to it."""
+    def _read_post(
+        self, request: AdminRequest, read: Callable[[bytes], T], secret: str | None = None
+    ) -> T | AdminAnswer:
+        """What an authorised POST asks for; else the answer to it. `secret` opens this door only."""
         if request.method != "POST":
             return failure(405, ("Allow", "POST"))
-        refusal = self._refuse(request)
+        refusal = self._refuse(request, secret)
         if refusal is not None:
             return refusal
         try:
@@ -178,11 +180,12 @@ class Administration:
             log.info("request refused: %s", problem)
         return failure(400)
 
-    def _refuse(self, request: AdminRequest) -> AdminAnswer | None:
-        """Decision 39."""
-        if self._settings.admin_token is None:
+    def _refuse(self, request: AdminRequest, secret: str | None = None) -> AdminAnswer | None:
+        """Decision 39. `secret` does as well as `admin_token`."""
+        secrets = [one for one in (self._settings.admin_token, secret) if one is not None]
+        if not secrets:
             return failure(404)
-        if not is_authorised(request, self._settings.admin_token):
+        if not any([is_authorised(request, one) for one in secrets]):  # noqa: C419  each in the same time
             return failure(401, challenge(request, self._settings.realm))
         return failure(403) if is_cross_site(request) else None
 

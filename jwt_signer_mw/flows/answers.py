@@ -65,6 +65,18 @@ class Answers:
                 log.warning("%s", error.detail)
         return answer
 
+    def forget(self, key: str) -> Flow[int]:
+        """How many answers there were: one, or none. Raises `StoreError`."""
+        cache = self._cache
+        value = (yield from call(cache.get, key)) if cache.blocking else cache.get(key)
+        if value is None:
+            return 0
+        if cache.blocking:
+            yield from call(cache.delete, key)
+        else:
+            cache.delete(key)
+        return 1
+
     def claim(self, key: str, patience: float) -> Flow[Answer | None]:
         """Lets one of several processes ask, and gives the others its answer. None: ask yourself, and then
         `release`. `patience` in seconds."""

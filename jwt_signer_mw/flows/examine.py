@@ -15,8 +15,9 @@ from jwt_signer_mw.errors import (
 )
 from jwt_signer_mw.flows.consumers import map_consumer
 from jwt_signer_mw.request.extract import reader_of
+from jwt_signer_mw.settings.introspecting import NEVER
 from jwt_signer_mw.tokens.checks import compile_checks, run_checks, valid_since, valid_until
-from jwt_signer_mw.tokens.claims import read_claim
+from jwt_signer_mw.tokens.claims import read_claim, read_date
 from jwt_signer_mw.tokens.compact import Encoded, read_compact, read_segments
 from jwt_signer_mw.tokens.profiles import TypeCheck, profile_checks
 from jwt_signer_mw.wire import Malformed, parse_object
@@ -72,6 +73,7 @@ class Examiner:
         self._checks = compile_checks(token.claims, more=profile_checks(token))
         self._checks_without_expiry = compile_checks(token.claims, expiry_may_be_absent=True)
         self._introspection_checks = compile_checks(token.introspection, expiry_may_be_absent=True)
+        self._introspects_jwt = token.introspect_jwt != NEVER
 
     def read(self, incoming: Incoming, place: int) -> Credential | None:
         """What the header at `place` carries; None when it may be absent and is. Raises a refusal."""
@@ -119,9 +121,25 @@ class Examiner:
         if consumer is None and rules.consumer_claim:
             consumer = yield from map_consumer(self._consumers, rules, claims)
         since, until = valid_since(rules, claims), valid_until(rules, claims)
+        if self._introspects_jwt:
+            until = min(until, (yield from self._confirm(encoded.text, claims)))
         return Examined(
             "jwt", encoded.text, claims, token.payload, rules.expiry_claim, since, until, consumer
         )
+
+    def _confirm(self, text: str, claims: Claims) -> Flow[float]:
+        """`{token}_introspect_jwt`: until when, in seconds since the epoch, the provider need not be asked
+        about a good JWT (again). One without `iat` has no age that could be young enough."""
+        token, allowed = self._token, self._token.introspect_jwt
+        if not isinstance(allowed, str):
+            issued = read_date(claims, ("iat",), token.option("introspect_jwt"))
+            if issued is not None and issued <= self._now() < issued + allowed:
+                return issued + allowed
+        answer = yield from self._introspector.introspect(text)
+        run_checks(self._introspection_checks, answer.claims, self._now())
+        if not token.cache_introspection:
+            return -math.inf
+        return min(answer.until, valid_until(token.introspection, answer.claims))
 
     def _examine_opaque(self, text: str, consumer: Consumer | None) -> Flow[Examined]:
         token = self._token
@@ -156,6 +174,10 @@ class Examiner:
     def forget_flights(self) -> None:
         """Answers of a provider that are on their way are good for their own request only."""
         self._introspector.answers.generation += 1
+
+    def forget(self, text: str) -> Flow[int]:
+        """Forgets what the provider said about a token: how many answers. Raises `StoreError`."""
+        return self._introspector.forget(text)
 
     def _embedded(self, claims: Claims, path: Path) -> Compact:
         text = read_claim(claims, path)

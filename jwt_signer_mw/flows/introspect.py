@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import astuple
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -16,19 +17,21 @@ from jwt_signer_mw.errors import (
     TransportError,
 )
 from jwt_signer_mw.flows.answers import Answer, Answers
+from jwt_signer_mw.flows.client_auth import ClientAuth
 from jwt_signer_mw.flows.commands import Exchange, Flow, Reply, fetch, once
+from jwt_signer_mw.flows.signed_answers import SignedAnswers
 from jwt_signer_mw.tokens.claims import is_date
 from jwt_signer_mw.wire import Malformed, parse_object
 
 if TYPE_CHECKING:
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
+    from jwt_signer_mw.flows.keys import Keyring
     from jwt_signer_mw.settings import Settings, TokenSettings
 
 ATTEMPTS = 2  # documented: a failed introspection is tried once more
 MAX_UNDER_WAY = 512  # tokens of one endpoint; behind a provider that is too slow nobody shall wait in vain
 INACTIVE_TTL = 5.0  # seconds: a provider may issue this very token any moment
-SIGNED_ANSWER = "application/token-introspection+jwt"  # RFC 9701
 OK = 200
 SERVER_ERRORS = 500
 
@@ -44,19 +47,27 @@ class Introspected(NamedTuple):
 class Introspector:
     """Introspects for one token's settings. Equal requests in flight are merged."""
 
-    def __init__(self, token: TokenSettings, settings: Settings, cache: SharedCache, clock: Clock) -> None:
+    def __init__(
+        self, token: TokenSettings, settings: Settings, keyring: Keyring, cache: SharedCache, clock: Clock
+    ) -> None:
         self._token = token
+        endpoint = token.introspection_endpoint or ""
+        self._auth = ClientAuth(token.introspection_client, endpoint, keyring.assertions(token), clock)
+        self._signed = SignedAnswers(token, keyring.verification(token), clock)
         self.answers = Answers(cache, clock)
         self._under_way: set[str] = set()  # a set counts right without a lock
         self._caches = token.cache_introspection and settings.introspection_cache_size > 0
         self._ttl = settings.introspection_cache_ttl
         self._now = clock.now
         milliseconds = token.introspection_timeout or settings.http_timeout
-        headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
+        headers = [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Accept", self._signed.accept),
+        ]
         if token.introspection_authorization:
             headers.append(("Authorization", token.introspection_authorization))
-        self._request = Exchange(
-            token.introspection_endpoint or "",
+        plain = Exchange(
+            endpoint,
             "POST",
             tuple(headers),
             verify=token.endpoints_ssl_verify,
@@ -64,14 +75,16 @@ class Introspector:
             max_bytes=settings.max_response_bytes,
             purpose="introspection",
         )
+        self._request = self._auth.dress(plain)
         # Results of one endpoint, asked with one set of credentials, are never another's.
-        asked = (*self._request, token.introspection_body_args, token.introspection_hint)
+        who = (token.introspection_client, token.introspection_signed)
+        asked = (*self._request, token.introspection_body_args, token.introspection_hint, *map(astuple, who))
         self._scope = hashlib.sha256(repr(asked).encode()).digest()
 
     def introspect(self, token: str) -> Flow[Introspected]:
         """The provider's answer. Raises a refusal, `ProviderUnavailable` after two failed attempts."""
         self._require_configuration()
-        key = hashlib.sha256(self._scope + token.encode()).hexdigest()
+        key = self._key(token)
         answer = (yield from self._recall(key)) if self._caches else None
         if answer is None:
             answer = yield from once(("introspect", key), partial(self._ask, token, key))
@@ -79,6 +92,14 @@ class Introspector:
 
     def _recall(self, key: str) -> Flow[Answer | None]:
         return self.answers.recall(key)
+
+    def forget(self, token: str) -> Flow[int]:
+        """Forgets the answer about a token: 1 if there was one. Raises `StoreError`."""
+        return self.answers.forget(self._key(token))
+
+    def _key(self, token: str) -> str:
+        """A name for the token that tells nothing of it."""
+        return hashlib.sha256(self._scope + token.encode()).hexdigest()
 
     def _require_configuration(self) -> None:
         name = self._token.name
@@ -117,15 +138,14 @@ class Introspector:
         option = self._option("endpoint")
         if reply.status != OK:
             raise IntrospectionRefused(f"status {reply.status}", option=option)
-        if reply.headers.get("content-type", "").lower().startswith(SIGNED_ANSWER):
-            raise IntrospectionRefused("a signed answer, which nobody asked for", option=option)
-        return Answer(_useful_until(reply.body, self._now(), self._ttl), reply.body)
+        body = yield from self._signed.open(reply)
+        return Answer(_useful_until(body, self._now(), self._ttl), body)
 
     def _exchange(self, token: str) -> Flow[Reply]:
         fields = [("token", token)]
         if self._token.introspection_hint is not None:
             fields.append(("token_type_hint", self._token.introspection_hint))
-        body = urlencode(fields)
+        body = urlencode([*fields, *(yield from self._auth.fields())])
         if self._token.introspection_body_args:
             body += "&" + self._token.introspection_body_args
         request = self._request._replace(body=body.encode())

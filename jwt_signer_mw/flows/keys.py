@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from math import inf
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from jwt_signer_mw.errors import (
     ConfigurationError,
@@ -18,16 +18,17 @@ from jwt_signer_mw.flows.documents import Source
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.flows.remote import Remote
 from jwt_signer_mw.flows.signers import NamedSigner, RemoteSigner
+from jwt_signer_mw.settings import KeysetSource
 from jwt_signer_mw.settings.addresses import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.keysets.store import KeysetStore
     from jwt_signer_mw.settings import Settings, TokenSettings
-    from jwt_signer_mw.settings.declared import KeysetSource
+
 
 __all__ = ["Keyring", "Named", "Remote"]
 
@@ -35,6 +36,17 @@ log = logging.getLogger("jwt_signer_mw.keys")
 
 Signer: TypeAlias = NamedSigner | RemoteSigner
 T = TypeVar("T")
+
+
+class Signing(NamedTuple):
+    """What one token signs: new tokens, or assertions of who we are."""
+
+    keyset: KeysetSource
+    algorithm: str
+
+    @property
+    def is_fetched(self) -> bool:
+        return self.keyset.uri is not None and is_url(self.keyset.uri)
 
 
 class Keyring:
@@ -62,19 +74,25 @@ class Keyring:
         self._remote, self._own = remote, named
         tokens = (settings.access_token, settings.channel_token)
         self._remotes = self._open_remotes(tokens)
-        self._named = self._open_named([token for token in tokens if _signs_by_name(token)], store)
+        self._named = self._open_named([one for token in tokens for one in _signings(token)], store)
 
     def verification(self, token: TokenSettings) -> Remote | None:
         """The set behind `{token}_jwks_uri`."""
-        source = self._source(token, token.jwks)
-        return None if source is None else self._remotes[source]
+        return None if token.jwks.uri is None else self._remotes[self._source(token, token.jwks)]
 
     def signing(self, token: TokenSettings) -> Signer:
         """Where the key for `{token}_signing_algorithm` is, for a token that is signed (see `signs`)."""
-        source = self._source(token, token.keyset, signing=True)
-        if source is not None:
-            return RemoteSigner(self._remotes[source], token.signing_algorithm)
-        return NamedSigner(self._named[token.keyset.uri or ""], token.signing_algorithm, self._clock)
+        return self._signer(token, Signing(token.keyset, token.signing_algorithm))
+
+    def assertions(self, token: TokenSettings) -> Signer | None:
+        """Where the key is that says who we are to the introspection endpoint, if one does."""
+        return self._signer(token, _assertion(token)) if token.introspection_client.signs else None
+
+    def _signer(self, token: TokenSettings, signing: Signing) -> Signer:
+        if signing.is_fetched:
+            source = self._source(token, signing.keyset, signing=True)
+            return RemoteSigner(self._remotes[source], signing.algorithm)
+        return NamedSigner(self._named[signing.keyset.uri or ""], signing.algorithm, self._clock)
 
     def sets(self) -> tuple[Named | Remote, ...]:
         return (*self._named.values(), *self._remotes.values())
@@ -133,10 +151,9 @@ class Keyring:
 
     def _open_remotes(self, tokens: Iterable[TokenSettings]) -> dict[Source, Remote]:
         found = [
-            (source, keyset.rotate_period)
+            (self._source(token, keyset, signing=signing), keyset.rotate_period)
             for token in tokens
-            for keyset, signing in ((token.jwks, False), (token.keyset, True))
-            if (source := self._source(token, keyset, signing=signing)) is not None
+            for keyset, signing in _fetched(token)
         ]
         return {
             source: self._remote(
@@ -149,28 +166,26 @@ class Keyring:
             for source, period in _shortest_periods(found).items()
         }
 
-    def _open_named(self, tokens: list[TokenSettings], store: KeysetStore) -> dict[str, Named]:
-        periods = _shortest_periods((token.keyset.uri or "", token.keyset.rotate_period) for token in tokens)
+    def _open_named(self, signings: Iterable[Signing], store: KeysetStore) -> dict[str, Named]:
+        ours = [(one.keyset.uri or "", one) for one in signings if not one.is_fetched]
+        periods = _shortest_periods((name, one.keyset.rotate_period) for name, one in ours)
         return {
             name: self._own(
                 name,
                 store,
                 self._clock,
-                algorithms=[token.signing_algorithm for token in tokens if token.keyset.uri == name],
+                algorithms=[one.algorithm for owner, one in ours if owner == name],
                 period=period,
                 changed=self._keys_changed,
             )
             for name, period in periods.items()
         }
 
-    def _source(self, token: TokenSettings, keyset: KeysetSource, *, signing: bool = False) -> Source | None:
-        """How to fetch the set, if it has to be fetched."""
-        url = keyset.uri
-        if url is None or (signing and not (token.signs and is_url(url))):
-            return None
+    def _source(self, token: TokenSettings, keyset: KeysetSource, *, signing: bool = False) -> Source:
+        """How to fetch the set."""
         named = keyset.client_username is not None and keyset.client_password is not None
         return Source(
-            url,
+            keyset.uri or "",
             basic=(keyset.client_username or "", keyset.client_password or "") if named else None,
             certificate=keyset.client_certificate,
             verify=token.endpoints_ssl_verify,
@@ -180,8 +195,24 @@ class Keyring:
         )
 
 
-def _signs_by_name(token: TokenSettings) -> bool:
-    return token.signs and token.keyset.uri is not None and not is_url(token.keyset.uri)
+def _signings(token: TokenSettings) -> list[Signing]:
+    """Everything that the token's settings sign."""
+    new = [Signing(token.keyset, token.signing_algorithm)] if token.signs and token.keyset.uri else []
+    return [*new, _assertion(token)] if token.introspection_client.signs else new
+
+
+def _assertion(token: TokenSettings) -> Signing:
+    client = token.introspection_client
+    return Signing(KeysetSource(name=client.option("keyset"), uri=client.keyset), client.algorithm)
+
+
+def _fetched(token: TokenSettings) -> Iterator[tuple[KeysetSource, bool]]:
+    """The sets of others; and whether they sign."""
+    if token.jwks.uri is not None:
+        yield token.jwks, False
+    for one in _signings(token):
+        if one.is_fetched:
+            yield one.keyset, True
 
 
 def _shortest_periods(periods: Iterable[tuple[T, float]]) -> dict[T, float]:

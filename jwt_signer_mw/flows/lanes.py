@@ -66,7 +66,7 @@ def lane_of(
     parts: LaneParts = PLAIN,
 ) -> Lane:
     verifier = Verifier(token, keyring.verification(token), symmetric=settings.enable_hs_signatures)
-    introspector = parts.introspector(token, settings, cache, clock)
+    introspector = parts.introspector(token, settings, keyring, cache, clock)
     examiner = Examiner(token, verifier, introspector, consumers, clock, settings.max_token_bytes)
     upstream = Output.of(token.upstream_header) if token.signs and token.upstream_header else None
     original = Output.of(token.original_upstream_header) if token.original_upstream_header else None

@@ -7,7 +7,7 @@ everything that is written replaces every spelling the client sent. Nothing here
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
 from jwt_signer_mw.events import (
@@ -34,6 +34,8 @@ from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
 from jwt_signer_mw.request.responses import challenges_of, render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
@@ -226,9 +228,18 @@ class Pipeline:
             lane.examiner.forget_flights()
         fits = partial(purge.fits, subjects=self._subjects)
         verdicts = yield Call(self.verdicts.purge, (lambda one: any(map(fits, one.told())),), burns=True)
-        answers = yield from purge_answers(self._cache, fits)
+        answers = yield from self._purge_answers(purge, fits)
         yield from self._stamp.leave()
         return Purged(verdicts, answers)
+
+    def _purge_answers(self, purge: Purge, fits: Callable[[Mapping[str, Any]], bool]) -> Flow[int | None]:
+        """Those of one token are found by its name, in any cache; all others by a search."""
+        if purge.token is None:
+            return (yield from purge_answers(self._cache, fits))
+        count = 0
+        for lane in self._lanes:
+            count += yield from lane.examiner.forget(purge.token)
+        return count
 
     def _forget(self) -> None:
         """Another worker purged something, and does not say what."""

@@ -31,32 +31,45 @@ STAMP = "purged"  # the key in the shared cache; all others are hashes
 
 
 class Purge(NamedTuple):
-    """What is to be forgotten: exactly one of the three."""
+    """What is to be forgotten: exactly one of the four."""
 
     jti: str | None = None
     subject: str | None = None
+    token: str | None = None  # the text of it, JWT or opaque
     everything: bool = False
 
     @classmethod
-    def of(cls, *, jti: object = None, subject: object = None, everything: object = False) -> Purge:
+    def of(
+        cls,
+        *,
+        jti: object = None,
+        subject: object = None,
+        token: object = None,
+        everything: object = False,
+    ) -> Purge:
         """Raises `Malformed` unless one of them, and only one, says something."""
-        is_text = [isinstance(value, str) and bool(value) for value in (jti, subject)]
-        given = [jti is not None, subject is not None, everything is not False]
+        texts = (jti, subject, token)
+        is_text = [isinstance(value, str) and bool(value) for value in texts]
+        given = [*(value is not None for value in texts), everything is not False]
         if given.count(True) != 1 or not (any(is_text) or everything is True):
-            raise Malformed("a purge is by jti, by subject (texts), or of everything (true)")
-        return cls(jti, subject, everything is True)  # type: ignore[arg-type]
+            raise Malformed("a purge is by jti, by subject, by token (texts), or of everything (true)")
+        return cls(jti, subject, token, everything is True)  # type: ignore[arg-type]
 
     @classmethod
     def read(cls, body: bytes) -> Purge:
-        """From JSON with the member `jti`, `subject` or `everything`. Raises `Malformed`."""
+        """From JSON with the member `jti`, `subject`, `token` or `everything`. Raises `Malformed`."""
         given = parse_object(body)
-        if not given.keys() <= {"jti", "subject", "everything"}:
+        if not given.keys() <= set(cls._fields):
             raise Malformed("the body has foreign members")
         return cls.of(**given)
 
+    def __repr__(self) -> str:
+        return f"<Purge of {next(name for name, value in self._asdict().items() if value)}>"
+
     def fits(self, claims: Mapping[str, Any], subjects: Iterable[Path]) -> bool:
-        """Whether these claims are meant; `subjects`: where a subject may stand."""
-        if self.everything:
+        """Whether these claims are meant; `subjects`: where a subject may stand. Verdicts don't say of which
+        token they are: a purge of one token takes all of them, and costs a second look at each."""
+        if self.everything or self.token is not None:
             return True
         if self.jti is not None:
             return claims.get("jti") == self.jti

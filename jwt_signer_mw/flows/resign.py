@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from jwt_signer_mw.algorithms import SLOW
 from jwt_signer_mw.errors import TokenExpired
 from jwt_signer_mw.flows.commands import Call
 from jwt_signer_mw.tokens.claims import ClaimEdits, decode_values, read_date
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from jwt_signer_mw.jose import Key
     from jwt_signer_mw.settings import Settings, TokenSettings
     from jwt_signer_mw.tokens.claims import Claims
-
-# An RSA signature takes about a millisecond, every other algorithm a twentieth of it.
-SLOW = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 
 
 # Of a new token's life, at most: as long is it remembered, and the rest is for the service behind.

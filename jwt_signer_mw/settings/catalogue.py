@@ -88,6 +88,21 @@ ENTRIES = (
         "A profile demands a check that is not in use.",
         "RFC 9068 section 4: check signature, expiry, issuer and audience, or unset the profile.",
     ),
+    Entry(
+        "settings.E050",
+        "We can't authenticate at an introspection endpoint as it should be.",
+        "Each method of `..._introspection_client_auth` has options of its own; the how-to page lists them.",
+    ),
+    Entry(
+        "settings.E051",
+        "JWTs are to be introspected, and can't be.",
+        "Set a `..._introspection_endpoint`, and leave `enable_..._introspection` on.",
+    ),
+    Entry(
+        "settings.E052",
+        "Signed introspection results can't be verified.",
+        "They need keys, an issuer and our client identifier.",
+    ),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
     Entry("settings.W003", "Both tokens come from one header.", "Give each token a header of its own."),

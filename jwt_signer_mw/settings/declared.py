@@ -9,8 +9,14 @@ from jwt_signer_mw.algorithms import SIGNING_ALGORITHMS
 from jwt_signer_mw.settings.declaring import Part, parameter, part, switch, text
 from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
 from jwt_signer_mw.settings.families import ONE_YEAR, ClaimRules, KeysetSource
+from jwt_signer_mw.settings.introspecting import (
+    INTROSPECT_JWT,
+    NEVER,
+    IntrospectionClient,
+    SignedIntrospection,
+)
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, Text, TextList, TextMap
-from jwt_signer_mw.settings.options import SuiteOptions
+from jwt_signer_mw.settings.options import SINCE, SuiteOptions
 from jwt_signer_mw.settings.shape import Shape
 
 __all__ = ["ClaimRules", "KeysetSource", "Parameters", "TokenSettings"]
@@ -94,6 +100,16 @@ class TokenSettings(Part):
         since="<=3.4",
     )
     introspection: ClaimRules = part(ClaimRules, "{}_introspection")
+    introspection_client: IntrospectionClient = part(IntrospectionClient, "{}_introspection_client")
+    introspection_signed: SignedIntrospection = part(SignedIntrospection, "{}_introspection_signed")
+    introspect_jwt: str | float = parameter(
+        "{}_introspect_jwt",
+        INTROSPECT_JWT,
+        NEVER,
+        "Whether to introspect good JWTs as well: `never`, `always`, or when they are older than so long.",
+        since=SINCE,
+        unit="seconds",
+    )
     signing: bool = switch("{}_signing", True, "Sign a new token.", since="3.12")
     signing_algorithm: str = parameter(
         "{}_signing_algorithm",

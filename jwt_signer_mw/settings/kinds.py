@@ -147,6 +147,23 @@ class Text(Plain):
 
 
 @dataclass(frozen=True)
+class NumberOrWord(Plain):
+    """One of some words, or a number within bounds."""
+
+    words: Text
+    number: Number
+
+    def read(self, value: object) -> str | float:
+        return self.words.read(value) if isinstance(value, str) else self.number.read(value)
+
+    def parse(self, text: str) -> object:
+        return self.number.parse(text)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [self.words.schema(), self.number.schema()]}
+
+
+@dataclass(frozen=True)
 class TextList(Plain):
     """A list of texts; as text, its elements are separated by commas, or it is a JSON list."""
 

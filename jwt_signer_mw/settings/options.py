@@ -132,6 +132,14 @@ class SuiteOptions(Part):
         secret=True,
         referenceable=True,
     )
+    purge_token: str | None = text(
+        "purge_token",
+        None,
+        "Bearer secret for purges alone, to hand to a provider; null: `admin_token` only.",
+        since=SINCE,
+        secret=True,
+        referenceable=True,
+    )
     certificates: tuple[tuple[str, ClientCertificate], ...] = parameter(
         "certificates",
         CertificateMap(),

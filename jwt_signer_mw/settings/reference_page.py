@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jwt_signer_mw.settings.catalogue import ENTRIES
-from jwt_signer_mw.settings.kinds import Boolean, ClaimPath, Number, PathList, Text, TextList, TextMap
+from jwt_signer_mw.settings.kinds import (
+    Boolean,
+    ClaimPath,
+    Number,
+    NumberOrWord,
+    PathList,
+    Text,
+    TextList,
+    TextMap,
+)
 from jwt_signer_mw.settings.loading import OPTIONS
 from jwt_signer_mw.settings.options import SINCE
 from jwt_signer_mw.settings.resource import Members
@@ -145,6 +154,8 @@ def _type(kind: Kind) -> str:
             return f"{'whole number' if kind.integer else 'number'} {_bounds(kind)}"
         case Text(choices) if choices:
             return "one of " + ", ".join(f"`{choice}`" for choice in choices)
+        case NumberOrWord():
+            return f"{_type(kind.words).removeprefix('one of ')} or {_type(kind.number)}"
         case TextList() if kind.element.choices:
             return f"list of {_type(kind.element).removeprefix('one of ')}"
     return _TYPES[type(kind)]

@@ -22,6 +22,7 @@ from jwt_signer_mw.settings.addresses import (
 )
 from jwt_signer_mw.settings.catalogue import problem
 from jwt_signer_mw.settings.contradictions import find_contradictions
+from jwt_signer_mw.settings.introspection_rules import find_introspection_faults
 from jwt_signer_mw.settings.services import CONSUMER_FIELDS
 from jwt_signer_mw.settings.weaknesses import find_weaknesses
 
@@ -136,8 +137,10 @@ def find_bad_paths(settings: Parameters) -> Iterator[Problem]:
 
 
 def find_unsendable_values(settings: Parameters) -> Iterator[Problem]:
-    if settings.admin_token and not _BEARER.fullmatch(settings.admin_token):
-        yield problem("settings.E029", "admin_token", "has a character that a bearer token can't have.")
+    for option in ("admin_token", "purge_token"):
+        secret = getattr(settings, option)
+        if secret and not _BEARER.fullmatch(secret):
+            yield problem("settings.E029", option, "has a character that a bearer token can't have.")
     if not (settings.realm or "").isascii():
         yield problem("settings.E029", "realm", "has a character outside ASCII.")
     for token in tokens(settings):
@@ -197,4 +200,5 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_bad_body_arguments,
     find_ambiguous_consumers,
     find_bad_resource,
+    find_introspection_faults,
 )

@@ -37,8 +37,10 @@ def find_symmetric_signatures(settings: Parameters) -> Iterator[Problem]:
 
 
 def find_short_secret(settings: Parameters) -> Iterator[Problem]:
-    if settings.admin_token and len(settings.admin_token) < SHORT_SECRET:
-        yield problem("settings.W002", "admin_token", f"is shorter than {SHORT_SECRET} characters.")
+    for option in ("admin_token", "purge_token"):
+        secret = getattr(settings, option)
+        if secret and len(secret) < SHORT_SECRET:
+            yield problem("settings.W002", option, f"is shorter than {SHORT_SECRET} characters.")
 
 
 def find_shared_input(settings: Parameters) -> Iterator[Problem]:

@@ -93,6 +93,19 @@ def read_compact(token: str) -> Compact | None:
     return None if encoded is None else encoded.decode()
 
 
+def read_for(purpose: str, token: str) -> Compact:
+    """A JWT that was made for this purpose and no other (RFC 8725 section 3.11): its `typ`, in lower case
+    and without `application/`. Raises `TokenMalformed`, `AlgorithmNotAllowed` or `TypNotAllowed`."""
+    segments = split_segments(token)
+    header = None if segments is None else _parse_header(segments[0])
+    if segments is None or header is None or not segments[2]:
+        raise TokenMalformed("not three base64url parts with a JOSE header")
+    kid = _check_header(header)
+    if _typ(header) != purpose:
+        raise TypNotAllowed("a token for another purpose")
+    return Encoded(token, MappingProxyType(header), header["alg"], kid, segments).decode()
+
+
 def split_segments(token: str) -> Segments | None:
     """The three parts of what may be a JWT, without looking at one character twice.
 
@@ -128,7 +141,10 @@ def _read_header(part: bytes) -> tuple[Mapping[str, Any], str, str | None] | Non
     """An acceptable header with its `alg` and `kid`; None for what is no header at all."""
     header = _parse_header(part)
     if header is not None:
-        return MappingProxyType(header), header["alg"], _check_header(header)
+        kid = _check_header(header)
+        if _typ(header) in OTHER_PURPOSES:
+            raise TypNotAllowed("a token for another purpose")
+        return MappingProxyType(header), header["alg"], kid
     if _is_lax_header(part):
         raise TokenMalformed("the header is too long or has more than one reading")
     return None
@@ -168,19 +184,17 @@ def _check_header(header: dict[str, Any]) -> str | None:
             raise TokenMalformed(f"the header has {name}")
     if header["alg"].lower() == "none":
         raise AlgorithmNotAllowed("the token is not signed")
-    _check_typ(header)
     kid = header.get("kid")
     if "kid" in header and not (isinstance(kid, str) and len(kid) <= MAX_KID_LENGTH):
         raise TokenMalformed("kid is not text, or too long")
     return kid
 
 
-def _check_typ(header: dict[str, Any]) -> None:
+def _typ(header: dict[str, Any]) -> str:
     typ = header.get("typ", "JWT")
     if not isinstance(typ, str):
         raise TokenMalformed("typ is not text")
-    if bare_type(typ) in OTHER_PURPOSES:
-        raise TypNotAllowed("a token for another purpose")
+    return bare_type(typ)
 
 
 def bare_type(typ: str) -> str:

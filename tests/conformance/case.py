@@ -37,7 +37,8 @@ class Request:
 class Answer:
     """One answer. `body` is bytes or anything that `tokens.render` makes JSON of; `delay` in seconds.
 
-    `basic` and `certificate` (a common name) are demanded of the client, who gets a 401 otherwise.
+    `basic`, `certificate` (a common name) and `assertion` (the key that signed one, RFC 7523) are demanded
+    of the client, who gets a 401 otherwise.
     """
 
     body: object = b""
@@ -47,6 +48,7 @@ class Answer:
     hang_up: bool = False
     basic: str | None = None
     certificate: str | None = None
+    assertion: str | None = None
 
 
 Route: TypeAlias = "Answer | tuple[Answer, ...]"  # several answers are given in turn, the last for ever

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, cast
 from urllib.parse import parse_qsl
 
+import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -25,6 +26,7 @@ from conformance.keys import Pem, private_key
 from conformance.tokens import render_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 INTROSPECT: Final = "/introspect"
 CLIENT_NAME: Final = "gateway"  # common name of the client certificate in `$DIR`
+AUDIENCE: Final = "https://issuer.example/introspect"  # that an assertion has to name
 _SERVER_KEY, _CLIENT_KEY = "p256-server", "p256-client"
 _INACTIVE: Final = Answer({"active": False})
 
@@ -107,14 +110,16 @@ class _Handler(BaseHTTPRequestHandler):
         prefix, _, path = self.path.lstrip("/").partition("/")
         site = cast("_Server", self.server).sites.get(prefix)
         if site is not None:
-            self._give(site.answer(f"/{path}", Call(self.command, headers, form)))
+            self._give(site.answer(f"/{path}", Call(self.command, headers, form)), dict(form))
 
-    def _give(self, answer: Answer) -> None:
+    def _give(self, answer: Answer, form: Mapping[str, str]) -> None:
         time.sleep(answer.delay)
         if answer.hang_up:
             return
-        denied = (answer.basic is not None and self.headers.get("Authorization") != answer.basic) or (
-            answer.certificate is not None and answer.certificate != self._client_name()
+        denied = (
+            (answer.basic is not None and self.headers.get("Authorization") != answer.basic)
+            or (answer.certificate is not None and answer.certificate != self._client_name())
+            or (answer.assertion is not None and not _asserts(form, answer.assertion))
         )
         body = b"" if denied else render_bytes(answer.body)
         try:
@@ -133,6 +138,21 @@ class _Handler(BaseHTTPRequestHandler):
         certificate: Any = self.connection.getpeercert() or {}
         names = {key: value for ((key, value),) in certificate.get("subject", ())}
         return names.get("commonName")
+
+
+def _asserts(form: Mapping[str, str], key: str) -> bool:
+    """RFC 7523 section 3, with the key of that name; the time of a case is not ours."""
+    options: Any = {"verify_exp": False, "verify_iat": False, "verify_aud": False}
+    try:
+        claims = jwt.decode(
+            form.get("client_assertion", ""), private_key(key).public_key(), ["ES256", "RS256"], options
+        )
+    except jwt.InvalidTokenError:
+        return False
+    names = {claims["iss"], claims["sub"], form.get("client_id")}
+    lives = claims["exp"] - claims["iat"]
+    is_bearer = form.get("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    return names == {"gateway"} and claims["aud"] == AUDIENCE and lives <= 60 and is_bearer
 
 
 class _Server(ThreadingHTTPServer):

@@ -76,6 +76,10 @@ class OidcProvider(IdentityProvider):
         token: str = self.control("tokens/issue", {"use": use})["token"]
         return token
 
+    def add_client(self, name: str, **metadata: object) -> None:
+        """One more client that may introspect, if its name begins with `middleware` (RFC 7591 section 2)."""
+        self.control("clients", {"client_id": name, "grant_types": [], **metadata})
+
     def stats(self) -> dict[str, int]:
         """Number of requests by path since the last reset, those with faults included."""
         counts: dict[str, int] = self.control("stats")

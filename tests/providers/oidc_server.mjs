@@ -142,10 +142,11 @@ function buildProvider(issuer) {
     clients,
     cookies: { keys: ['only for tests'] },
     extraTokenClaims: extraClaims,
+    fetch: (url, { dispatcher, ...more }) => fetch(url, more), // clients publish their keys on loopback here
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
-      introspection: { enabled: true, allowedPolicy: (ctx, caller) => caller.clientId === 'middleware' },
+      introspection: { enabled: true, allowedPolicy: (ctx, caller) => caller.clientId.startsWith('middleware') },
       jwtIntrospection: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -213,7 +214,13 @@ function reset() {
   return useRing(firstRing);
 }
 
+function addClient(more) {
+  clients.push(client(more.client_id, more));
+  return useRing(ring);
+}
+
 const commands = {
+  '/clients': addClient,
   '/stats': () => counts,
   '/faults': useFaults,
   '/reset': reset,

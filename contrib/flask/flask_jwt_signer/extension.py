@@ -132,12 +132,17 @@ class JWTSigner:
         return decorate
 
     def purge(
-        self, *, jti: str | None = None, subject: str | None = None, everything: bool = False
+        self,
+        *,
+        jti: str | None = None,
+        subject: str | None = None,
+        token: str | None = None,
+        everything: bool = False,
     ) -> Purged:
         """Forgets what was decided and answered about a token, a subject or all, in the current application:
         the next request is judged anew. Raises `ValueError` unless one of them is given, `StoreError`."""
         gate = gate_of(current_app)
-        purge = Purge.of(jti=jti, subject=subject, everything=everything)
+        purge = Purge.of(jti=jti, subject=subject, token=token, everything=everything)
         return gate.policies[DEFAULT].driver.run(gate.purge(purge))
 
     def consumer_loader(self, loader: L) -> L:
