@@ -18,6 +18,7 @@ from jwt_signer_mw.explain import Asked
 from jwt_signer_mw.flows.administration import AdminRequest
 from jwt_signer_mw.flows.purge import Purge
 from jwt_signer_mw.messages import IDENTITY, Forward, Incoming
+from jwt_signer_mw.request.delivery import delivery_to_asgi
 from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAME, MAX_REMEMBERED_NAMES, fold
 
@@ -168,7 +169,9 @@ class JWTSignerMiddleware:
         server = scope.get("server") or ("",)
         repeated = frozenset(place for place, _ in again)
         host = next(hosts, "") or server[0]
-        return Incoming(scope.get("method", "GET"), inner_path(scope), host, tuple(values), repeated)
+        delivery = delivery_to_asgi(scope) if self.pipeline.binds else None
+        method = scope.get("method", "GET")
+        return Incoming(method, inner_path(scope), host, tuple(values), repeated, delivery)
 
     def _rewritten(self, scope: Scope, kept: list[Pair], forward: Forward) -> Scope:
         """A copy (the caller's scope stays as it is) with the client's harmless headers, and ours."""

@@ -11,12 +11,22 @@ IDENTITY = "jwt_signer_mw.identity"  # where an environ and a scope hold it
 Source: TypeAlias = Literal["jwt", "introspection"]
 
 
+class Delivery(NamedTuple):
+    """How a request was delivered, for policies that bind tokens to that.
+
+    `scheme` is what the server says, `path` is percent-encoded and whole, as the client wrote it.
+    """
+
+    scheme: str
+    path: str
+
+
 class Incoming(NamedTuple):
     """The head of a request, as far as a decision looks at it.
 
     `path` is decoded, as the application will see it; `host` is the Host header. `values` are those of
     the headers of `Pipeline.reads`, in that order; `repeated` holds the places of headers among them
-    that came more than once.
+    that came more than once. `delivery` is there for a policy that `binds`.
     """
 
     method: str
@@ -24,6 +34,7 @@ class Incoming(NamedTuple):
     host: str
     values: tuple[str | None, ...]
     repeated: frozenset[int] = frozenset()
+    delivery: Delivery | None = None
 
 
 class Consumer(NamedTuple):

@@ -12,6 +12,7 @@ from jwt_signer_mw.explain import Asked
 from jwt_signer_mw.flows.administration import AdminRequest
 from jwt_signer_mw.flows.purge import Purge
 from jwt_signer_mw.messages import IDENTITY, Forward, Incoming
+from jwt_signer_mw.request.delivery import delivery_to_wsgi
 from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAME, MAX_REMEMBERED_NAMES
 from jwt_signer_mw.request.responses import status_line
@@ -101,6 +102,7 @@ class JWTSignerMiddleware:
             decoded(environ.get("PATH_INFO", "")),
             environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
             values,
+            delivery=delivery_to_wsgi(environ) if self.pipeline.binds else None,
         )
 
     def _rewritten(self, environ: WSGIEnvironment, forward: Forward) -> WSGIEnvironment:

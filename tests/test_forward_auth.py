@@ -208,7 +208,7 @@ def test_envoy_asks_about_its_own_path() -> None:
 
 def test_what_envoy_asks_about() -> None:
     scope = {"method": "POST", "raw_path": b"/auth/a%2Fb", "headers": [(b"host", b"h")]}
-    assert read_question(scope, "envoy") == ("POST", "/a/b", "h")
+    assert read_question(scope, "envoy") == ("POST", "/a/b", "h", "/a%2Fb")
     with pytest.raises(Unasked, match="x-forwarded-method"):
         read_question(scope, "caddy")
 

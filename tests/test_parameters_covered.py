@@ -43,6 +43,8 @@ SUITE: Final = _words("""
     keyset_store keyset_encryption_keys cache consumers verdict_cache_size verdict_cache_ttl
     introspection_cache_size introspection_cache_ttl max_token_bytes max_response_bytes
     jwks_reload_interval http_timeout exempt_paths admin_path admin_token purge_token certificates
+    resource resource_metadata
+    public_origins dpop_nonce_secret dpop_replay_size
 """)
 
 
@@ -53,6 +55,8 @@ OWN_OF_TOKENS: Final = _words("""
     {}_introspection_client_keyset {}_introspection_client_algorithm {}_introspection_client_audience
     {}_introspection_client_certificate
     {}_introspection_signed {}_introspection_signed_issuer {}_introspect_jwt
+    {}_dpop {}_dpop_algorithms {}_dpop_max_age {}_dpop_nonces
+    {}_upstream_confirmation
 """)
 
 

@@ -191,6 +191,9 @@ def test_the_suites_own_options() -> None:
         "resource": None,
         "resource_metadata": {},
         "purge_token": None,
+        "public_origins": None,
+        "dpop_nonce_secret": None,
+        "dpop_replay_size": 100_000,
     }
 
 
@@ -208,6 +211,11 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_introspection_signed": "never",
     "{}_introspection_signed_issuer": None,
     "{}_introspect_jwt": "never",
+    "{}_dpop": "never",
+    "{}_dpop_algorithms": ["ES256", "ES384", "EdDSA", "PS256", "RS256"],
+    "{}_dpop_max_age": 60,
+    "{}_dpop_nonces": False,
+    "{}_upstream_confirmation": "original_cnf",
 }
 OWN_OF_CLAIMS: dict[str, Any] = {
     "{}_max_lifetime": None,

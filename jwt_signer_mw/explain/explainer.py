@@ -6,11 +6,13 @@ import dataclasses
 import time
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from jwt_signer_mw.explain.explanation import Asked, Explanation
 from jwt_signer_mw.explain.parts import (
     TracedConsumers,
     TracedExaminer,
+    TracedGuard,
     TracedIntrospector,
     TracedResigner,
     TracedVerifier,
@@ -19,7 +21,7 @@ from jwt_signer_mw.explain.suggestions import suggest
 from jwt_signer_mw.explain.trace import Trace, Undecided
 from jwt_signer_mw.flows.lanes import Lane, lane_of
 from jwt_signer_mw.flows.pipeline import Pipeline
-from jwt_signer_mw.messages import Forward, Incoming, Rejection
+from jwt_signer_mw.messages import Delivery, Forward, Incoming, Rejection
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.request.responses import render
 
@@ -71,7 +73,8 @@ class ExplainingPipeline(Pipeline):
             resigner = None
             if plain.resigner is not None:
                 resigner = TracedResigner(trace, token, settings, keyring.signing(token), clock)
-            return plain._replace(examiner=examiner, resigner=resigner)
+            guard = plain.guard and TracedGuard(trace, token, settings, clock)
+            return plain._replace(examiner=examiner, resigner=resigner, guard=guard)
 
         super().__init__(settings, keyring, cache, consumers, clock, open_lane=open_lane)
 
@@ -138,7 +141,9 @@ def _incoming(asked: Asked, reads: tuple[str, ...]) -> Incoming:
     names = [fold(name) for name, _ in asked.headers]
     values = tuple(asked.headers[names.index(header)][1] if header in names else None for header in reads)
     repeated = frozenset(place for place, header in enumerate(reads) if names.count(header) > 1)
-    return Incoming(asked.method, asked.path, asked.host, values, repeated)
+    return Incoming(
+        asked.method, asked.path, asked.host, values, repeated, Delivery("https", quote(asked.path))
+    )
 
 
 def _explanation(

@@ -23,6 +23,7 @@ Stage: TypeAlias = Literal[
     "check",
     "consumer",
     "signing",
+    "binding",
     "headers",
 ]
 Mark: TypeAlias = Literal["good", "bad", "open", "note"]

@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from jwt_signer_mw.binding.guard import Guard
+from jwt_signer_mw.caches.memory import MemoryCache
 from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.explain.trace import Undecided, shown
 from jwt_signer_mw.flows.examine import Examiner
@@ -24,6 +26,9 @@ from jwt_signer_mw.tokens.compact import read_compact, split_segments
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jwt_signer_mw.binding.bond import Bond
+    from jwt_signer_mw.binding.dpop import Presented
+    from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.explain.trace import Trace
     from jwt_signer_mw.flows.answers import Answer
     from jwt_signer_mw.flows.commands import Flow
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.examine import Examined
     from jwt_signer_mw.jose import Key
     from jwt_signer_mw.messages import Consumer, Incoming
-    from jwt_signer_mw.settings import ClaimRules, TokenSettings
+    from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
     from jwt_signer_mw.tokens.checks import Check
     from jwt_signer_mw.tokens.compact import Compact, Encoded, Token
 
@@ -165,6 +170,25 @@ class TracedExaminer(Examiner):
             option = f"verify_{self._token.name}_signature"
             trace.add("note", "not checked: it is switched off", stage="signature", option=option)
         trace.stage = "check"
+
+
+class TracedGuard(Guard):
+    """It remembers no proof: whoever asks why a request is refused may still send it."""
+
+    def __init__(self, trace: Trace, token: TokenSettings, settings: Settings, clock: Clock) -> None:
+        super().__init__(token, settings, MemoryCache(1, clock), clock)
+        self._trace = trace
+        self._name = token.name
+
+    def check(self, incoming: Incoming, presented: Presented, bond: Bond) -> Flow[None]:
+        trace = self._trace
+        trace.stage, trace.token = "binding", self._name
+        yield from super().check(incoming, presented, bond)
+        if bond.key is None:
+            trace.add("note", "the token is bound to no key", option=self.rules.option("dpop"))
+        elif self.dpop is not None:
+            text = "the proof is by the token's key, for this request; whether it was used before is not told"
+            trace.add("good", text, option=self.rules.option("dpop"))
 
 
 class TracedResigner(Resigner):

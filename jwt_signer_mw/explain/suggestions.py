@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jwt_signer_mw.explain.bound import BOUND
 from jwt_signer_mw.explain.trace import shown
 from jwt_signer_mw.flows.verify import printable
 from jwt_signer_mw.jose import SYMMETRIC
@@ -56,7 +57,10 @@ class Case(NamedTuple):
 
 
 def suggest(refusal: Refusal, trace: Trace, settings: Settings) -> str:
-    return SUGGESTIONS[refusal.code](Case(refusal, trace, settings))
+    case = Case(refusal, trace, settings)
+    if refusal.code in BOUND:
+        return BOUND[refusal.code].format(case.name)
+    return SUGGESTIONS[refusal.code](case)
 
 
 def _missing(case: Case) -> str:

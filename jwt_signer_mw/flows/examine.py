@@ -14,7 +14,7 @@ from jwt_signer_mw.errors import (
     TokenRepeated,
 )
 from jwt_signer_mw.flows.consumers import map_consumer
-from jwt_signer_mw.request.extract import reader_of
+from jwt_signer_mw.request.extract import reader_of, reader_with_dpop
 from jwt_signer_mw.settings.introspecting import NEVER
 from jwt_signer_mw.tokens.checks import compile_checks, run_checks, valid_since, valid_until
 from jwt_signer_mw.tokens.claims import read_claim, read_date
@@ -46,6 +46,7 @@ class Examined(NamedTuple):
     since: float
     until: float  # -inf: it is examined each time
     consumer: Consumer | None
+    asserted_cnf: object = None  # of the introspection result, where the claims are those of a JWT in it
 
 
 class Examiner:
@@ -68,7 +69,8 @@ class Examiner:
         self._consumers = consumers
         self._now = clock.now
         self._max_token_bytes = max_token_bytes
-        self.reader = reader_of(token.request_header) if token.request_header else None
+        reads = reader_of if token.binding.dpop == "never" else reader_with_dpop
+        self.reader = reads(token.request_header) if token.request_header else None
         self._types = TypeCheck(token)
         self._checks = compile_checks(token.claims, more=profile_checks(token))
         self._checks_without_expiry = compile_checks(token.claims, expiry_may_be_absent=True)
@@ -169,7 +171,8 @@ class Examiner:
             consumer = yield from map_consumer(self._consumers, token.claims, claims)
         if not token.cache_introspection:
             until = -math.inf
-        return Examined("introspection", text, claims, payload, expiry_claim, since, until, consumer)
+        cnf = answer.claims.get("cnf")  # RFC 9449 section 6.2, RFC 8705 section 3.2
+        return Examined("introspection", text, claims, payload, expiry_claim, since, until, consumer, cnf)
 
     def forget_flights(self) -> None:
         """Answers of a provider that are on their way are good for their own request only."""

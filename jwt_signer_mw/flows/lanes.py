@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from jwt_signer_mw.binding.guard import Guard, guarding
 from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspector
@@ -32,6 +33,7 @@ class Lane(NamedTuple):
     upstream: Output | None
     original: Output | None
     names_owner: bool  # the new token does: it has the jti and the subject of the old one
+    guard: Guard | None = None  # None: nothing is asked of the request itself
     place: int = -1  # of the header among those that are read
     name: str = ""  # access_token or channel_token
 
@@ -74,7 +76,8 @@ def lane_of(
     header = "" if examiner.reader is None else examiner.reader.header
     owner = {"jti", token.claims.subject_claim[0], token.introspection.subject_claim[0]}
     names_owner = resigner is not None and resigner.keeps(owner)
-    return Lane(header, examiner, resigner, upstream, original, names_owner, name=token.name)
+    guard = guarding(token, settings, cache, clock)
+    return Lane(header, examiner, resigner, upstream, original, names_owner, guard, name=token.name)
 
 
 def outputs(token: TokenSettings) -> list[Output]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from jwt_signer_mw.binding.guard import Guards
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
 from jwt_signer_mw.events import (
     ACCEPTED,
@@ -84,13 +85,16 @@ class Pipeline:
         self.observers = observers.of_decisions
         if settings.enable_instrumentation:
             self.observers += (instrument,)
-        self.reads = tuple(dict.fromkeys(lane.header for lane in lanes if lane.header))
+        self._guards = Guards([lane.guard for lane in lanes], [lane.header for lane in lanes])
+        self.binds = bool(self._guards)  # then each request is looked at, whatever is remembered
+        self.reads = self._guards.reads
         self.longest = settings.max_token_bytes * 2  # characters of a header value worth a look-up
         written = [output.name for token in tokens for output in outputs(token)]
         self.managed = ManagedNames((*self.reads, *written))
         self.writes = (*written, *CONSUMER_HEADERS)
         places = {header: place for place, header in enumerate(self.reads)}
         self._lanes = tuple(lane._replace(place=places.get(lane.header, -1)) for lane in lanes)
+        self._recalls = self.verdicts.enabled and not self.binds
         self._subjects = {
             rules.subject_claim for token in tokens for rules in (token.claims, token.introspection)
         }
@@ -102,8 +106,9 @@ class Pipeline:
         self._epoch = keyring.epoch
 
     def name(self, values: Values) -> bytes | None:
-        """What these header values (in the order of `reads`) are remembered by; None: they are not."""
-        return name_of(values, self.longest) if self.verdicts.enabled else None
+        """What these header values (in the order of `reads`) are remembered by; None: they are not, or more
+        than these has to be looked at."""
+        return name_of(values, self.longest) if self._recalls else None
 
     def find(self, name: bytes, values: Values) -> Forward | None:
         """The fast road: what the values of this name got before, if it still holds."""
@@ -127,10 +132,12 @@ class Pipeline:
             if self._is_behind(self._ticks()):
                 yield from self._catch_up()
             tokens = self._read(incoming)
-            if name is None and not incoming.repeated:
-                name = self.name(incoming.values)
+            if name is None and not incoming.repeated and self.verdicts.enabled:
+                name = name_of(self._guards.carriers(incoming.values), self.longest)
             judge = partial(self._judge, tokens, incoming.values, name)
             verdict = (yield from judge()) if name is None else (yield Once((id(self), name), judge))
+            if self.binds:
+                yield from self._guards.check(incoming, tokens, verdict.bonds)
             forward = _forward(verdict, incoming.values)
         except Refusal as refusal:  # kept under no other name, or it and this frame would hold each other
             return self.reject(refusal, incoming)
@@ -209,7 +216,9 @@ class Pipeline:
                     examined = yield from lane.examiner.examine(token, consumer)
                     consumer = examined.consumer
                     passed.append(examined)
-            for lane, found in zip(self._lanes, passed, strict=True):
+            bonds = self._guards.bonds(passed) if self.binds else ()
+            sources = self._guards.recorded(passed, bonds) if self.binds else passed
+            for lane, found in zip(self._lanes, sources, strict=True):
                 if found is None or lane.resigner is None:
                     signed.append(None)
                 else:
@@ -217,7 +226,7 @@ class Pipeline:
         except Refusal as refusal:
             refusal.token = lane.name
             raise
-        verdict = self._writer.write(values, passed, signed, consumer)
+        verdict = self._writer.write(values, passed, signed, consumer)._replace(bonds=bonds)
         if name is not None and verdict.until > self._now() and epoch == self.keyring.epoch:
             self.verdicts.put(name, verdict, generation)
         return verdict
@@ -262,9 +271,10 @@ class Pipeline:
             )
             log_refusal(event)
             tell(self.observers, event)
-        return render(refusal, self.settings.realm, incoming.host, self.challenges)
+        rejection = render(refusal, self.settings.realm, incoming.host, self.challenges)
+        return self._guards.dress(rejection, refusal) if self.binds else rejection
 
 
 def _forward(verdict: Verdict, values: Values) -> Forward:
-    _, _, _, names, outcomes, written, consumer = verdict
+    _, _, _, names, outcomes, written, consumer, _ = verdict
     return Forward(names, written, Identity(outcomes, values, written, consumer))

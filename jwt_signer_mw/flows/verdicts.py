@@ -18,6 +18,7 @@ from jwt_signer_mw.wire import parse_object
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from jwt_signer_mw.binding.bond import Bond
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.messages import Consumer, Outcome
 
@@ -33,6 +34,7 @@ class Verdict(NamedTuple):
     outcomes: tuple[Outcome | None, ...]
     values: tuple[str, ...]
     consumer: Consumer | None
+    bonds: tuple[Bond | None, ...] = ()  # of the tokens, where a policy `binds`
 
     def told(self) -> Iterator[dict[str, Any]]:
         """The claims of the tokens that the request had, as far as a purge asks."""

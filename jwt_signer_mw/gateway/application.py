@@ -16,6 +16,7 @@ from jwt_signer_mw.gateway.options import DEFAULT
 from jwt_signer_mw.gateway.policies import NOT_LOOKED_AT, Asked
 from jwt_signer_mw.gateway.routing import AmbiguousPath, inner_target
 from jwt_signer_mw.messages import Forward
+from jwt_signer_mw.request.delivery import delivery_to_asgi
 
 if TYPE_CHECKING:
     from jwt_signer_mw.asgi import Receive, Scope, Send
@@ -125,7 +126,8 @@ class Gateway:
         entry.policy = "" if policy is None else policy.name
         decision = NOT_LOOKED_AT
         if policy is not None:
-            judged = await policy.decide(Asked(method, scope["path"], host, ruling.managed.read(headers)))
+            managed = ruling.managed.read(headers)
+            judged = await policy.decide(Asked(method, scope["path"], host, managed, delivery_to_asgi(scope)))
             if not isinstance(judged, Forward):
                 await answer(scope, entry.send, judged.status, judged.headers, judged.body)
                 return judged.reason

@@ -25,7 +25,7 @@ from jwt_signer_mw.gateway.answers import failure
 from jwt_signer_mw.gateway.options import DEFAULT
 from jwt_signer_mw.gateway.policies import NOT_LOOKED_AT, Asked
 from jwt_signer_mw.gateway.routing import AmbiguousPath
-from jwt_signer_mw.messages import Forward
+from jwt_signer_mw.messages import Delivery, Forward
 
 if TYPE_CHECKING:
     from jwt_signer_mw.asgi import Scope, Send
@@ -49,6 +49,12 @@ class Question(NamedTuple):
     method: str
     path: str
     host: str
+    target: str = ""  # as the client wrote it
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """No proxy is asked for the scheme: `public_origins` tells it."""
+        return Delivery("https", self.target.partition("?")[0]) if self.target else None
 
 
 class Told(NamedTuple):
@@ -101,7 +107,8 @@ async def judge(ruling: Ruling, scope: Scope) -> Decision:
     if policy is None:
         return NOT_LOOKED_AT
     headers = ruling.managed.read(scope["headers"])
-    decision = await policy.decide(Asked(question.method, question.path, question.host, headers))
+    asked = Asked(question.method, question.path, question.host, headers, question.delivery)
+    decision = await policy.decide(asked)
     if not isinstance(decision, Forward) and decision.status < FIRST_ERROR:  # which would say: let it through
         raise Unasked("the metadata of the resource are ours to show: pass such requests on to us")
     return decision
@@ -118,13 +125,13 @@ def read_question(scope: Scope, style: str | None) -> Question:
         return Question(scope["method"], "", host)
     if style == "envoy":
         raw = scope["raw_path"].decode("latin-1").removeprefix(PREFIX) or "/"
-        return Question(scope["method"], _path(raw), host)
+        return Question(scope["method"], _path(raw), host, raw)
     told = STYLES[style]
     missing = [name for name in told if name not in headers]
     if missing:
         raise Unasked(f"{style} does not tell {missing[0].decode()}")
     method, uri, host = (headers[name].decode("latin-1") for name in told)
-    return Question(method, _path(uri), host)
+    return Question(method, _path(uri), host, uri)
 
 
 _TELLING = frozenset((*_OURS, *_FORWARDED))

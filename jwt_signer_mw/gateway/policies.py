@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.gateway.configuration import Configuration
     from jwt_signer_mw.keysets.store import KeysetStore
-    from jwt_signer_mw.messages import Decision
+    from jwt_signer_mw.messages import Decision, Delivery
     from jwt_signer_mw.settings import Settings
 
 
@@ -34,6 +34,7 @@ class Asked(NamedTuple):
     path: str
     host: str
     headers: Mapping[str, tuple[str, ...]]
+    delivery: Delivery | None  # None: nobody tells how it came in
 
 
 class Policy:
@@ -60,7 +61,7 @@ class Policy:
         reads, headers = self.pipeline.reads, asked.headers
         values = tuple([headers[name][0] if name in headers else None for name in reads])
         repeated = frozenset(place for place, name in enumerate(reads) if len(headers.get(name, ())) > 1)
-        return Incoming(asked.method, asked.path, asked.host, values, repeated)
+        return Incoming(asked.method, asked.path, asked.host, values, repeated, asked.delivery)
 
 
 class Managed:

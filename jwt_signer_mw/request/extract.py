@@ -63,6 +63,18 @@ def reader_of(request_header: str) -> Reader:
     return Reader(fold(request_header), True, _read_whole)
 
 
+def reader_with_dpop(request_header: str) -> Reader:
+    """`reader_of` that takes a token after the scheme DPoP as well (RFC 9449 section 7.1)."""
+    reader = reader_of(request_header)
+
+    def read(value: str, max_bytes: int) -> Credential | None:
+        if value[:5].lower() == "dpop ":
+            return _accept(value[5:], max_bytes)
+        return reader.read(value, max_bytes)
+
+    return reader._replace(read=read)
+
+
 def _read_bearer(value: str, max_bytes: int) -> Credential | None:
     scheme, rest = _split(value)
     return _accept(rest, max_bytes) if scheme == BEARER else _no_token(rest)

@@ -76,6 +76,12 @@ ENTRIES = (
     Entry("settings.E029", "A value can't be sent in a header.", "Use visible ASCII characters."),
     Entry("settings.E030", "Form arguments can't be sent.", "Write them as in resource=a&audience=b%20c."),
     Entry("settings.E031", "Two consumers can't be told apart.", "Make id, username and custom_id unique."),
+    Entry(
+        "settings.E040",
+        "DPoP can't be spoken like this.",
+        "RFC 9449: the token comes in Authorization or in a header of its own, the one proof in DPoP.",
+    ),
+    Entry("settings.E041", "An origin can't be used.", "Write it as in https://api.example.com."),
     Entry("settings.E060", "Two options contradict each other.", "Unset one of them."),
     Entry(
         "settings.E090",
@@ -124,6 +130,12 @@ ENTRIES = (
     Entry("settings.W011", "No token can be accepted.", "Set a key set or an introspection endpoint."),
     Entry("settings.W012", "Expiry is not checked.", "Leave the check on; leeway is for clocks that differ."),
     Entry("settings.W013", "Forced reloads are not limited.", "Leave some seconds between two."),
+    Entry(
+        "settings.W040",
+        "The client says itself where it sent a request to.",
+        "Set `public_origins`, or a proof for another service passes here under that one's name.",
+    ),
+    Entry("settings.W041", "Nonces are good in one process only.", "Set `dpop_nonce_secret`."),
     Entry(
         "settings.W090",
         "Tokens for other services are accepted by this resource.",

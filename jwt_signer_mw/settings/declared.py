@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jwt_signer_mw.algorithms import SIGNING_ALGORITHMS
+from jwt_signer_mw.settings.bindings import TokenBindings
 from jwt_signer_mw.settings.declaring import Part, parameter, part, switch, text
 from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
 from jwt_signer_mw.settings.families import ONE_YEAR, ClaimRules, KeysetSource
@@ -164,6 +165,7 @@ class TokenSettings(Part):
     )
     typing: ExplicitTyping = part(ExplicitTyping, "{}")
     shape: Shape = part(Shape, "{}")
+    binding: TokenBindings = part(TokenBindings, "{}")
 
     @property
     def signs(self) -> bool:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jwt_signer_mw.settings.declaring import Part, parameter, part, text
+from jwt_signer_mw.settings.bindings import BindingOptions
+from jwt_signer_mw.settings.declaring import parameter, part, text
 from jwt_signer_mw.settings.kinds import Number, TextList
 from jwt_signer_mw.settings.resource import ResourceOptions
 from jwt_signer_mw.settings.services import CertificateMap, Consumers, Service
@@ -22,7 +23,7 @@ _LIFE = Number(0, 86_400)  # seconds; a day without a second look at a token is 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteOptions(Part):
+class SuiteOptions(BindingOptions):
     """Options that Kong's plugin does not have. Objects may stand in for URLs of services."""
 
     keyset_store: object = parameter(

@@ -20,6 +20,7 @@ from jwt_signer_mw.settings.addresses import (
     fault_of_service,
     fault_of_url,
 )
+from jwt_signer_mw.settings.binding_rules import find_binding_problems
 from jwt_signer_mw.settings.catalogue import problem
 from jwt_signer_mw.settings.contradictions import find_contradictions
 from jwt_signer_mw.settings.introspection_rules import find_introspection_faults
@@ -45,6 +46,7 @@ def check(settings: Parameters) -> Iterator[Problem]:
     for rule in RULES:
         yield from rule(settings)
     yield from find_contradictions(settings)
+    yield from find_binding_problems(settings)
     yield from find_weaknesses(settings)
 
 

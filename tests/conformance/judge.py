@@ -29,7 +29,7 @@ MESSAGES: Final = {
     503: "Service Unavailable",
 }
 _PARAMETER: Final = r'([a-z_]+)="((?:[^"\\]|\\.)*)"'
-_CHALLENGE: Final = re.compile(rf"Bearer {_PARAMETER}(?:, {_PARAMETER})*")
+_CHALLENGE: Final = re.compile(rf"(?:Bearer|DPoP) {_PARAMETER}(?:, {_PARAMETER})*")
 _THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -68,7 +68,7 @@ def _judge_refusal(outcome: Outcome, expect: Refused) -> None:
     challenge = read_challenge(headers["www-authenticate"])
     assert challenge["realm"] == expect.realm
     assert challenge.get("error") == expect.error
-    assert set(challenge) <= {"realm", "error", "error_description", "scope", "resource_metadata"}
+    assert set(challenge) <= {"realm", "error", "error_description", "scope", "resource_metadata", "algs"}
     assert challenge.get("resource_metadata") == expect.metadata
     assert expect.scope is None or challenge.get("scope", "") == expect.scope
     assert ("retry-after" in headers) == (expect.status == 503)
@@ -89,7 +89,8 @@ def _judge_shown(outcome: Outcome, expect: Shown) -> None:
 
 
 def read_challenge(value: str) -> dict[str, str]:
-    """The parameters of a `WWW-Authenticate` value (RFC 6750 section 3)."""
+    """The parameters of the first challenge of a `WWW-Authenticate` value (RFC 6750 section 3)."""
+    value = value.partition(", DPoP ")[0]
     assert _CHALLENGE.fullmatch(value), value
     found = re.findall(_PARAMETER, value)
     assert len(dict(found)) == len(found), f"repeated parameter: {value}"

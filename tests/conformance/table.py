@@ -10,6 +10,7 @@ from conformance import (
     cases_caches,
     cases_checks,
     cases_consumers,
+    cases_dpop,
     cases_introspection,
     cases_introspection_client,
     cases_jwt,
@@ -48,6 +49,7 @@ TABLE: Final[tuple[Case, ...]] = (
     *cases_keysets.CASES,
     *cases_lifetimes.CASES,
     *cases_resource.CASES,
+    *cases_dpop.CASES,
 )
 
 _repeated = [name for name, count in Counter(case.name for case in TABLE).items() if count > 1]

@@ -22,6 +22,12 @@ def segment(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+class Recipe:
+    """Something whose text is made when a case is played."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A compact JWS that is made when needed. `header` and `payload` are the bytes that get signed."""
@@ -106,7 +112,7 @@ def render(value: Any) -> Any:
     """JSON's own types of a value that may hold recipes."""
     if isinstance(value, Jwk | JwkSet):
         return render(value.as_json())
-    if isinstance(value, Token | Joined | Basic):
+    if isinstance(value, Token | Joined | Basic | Recipe):
         return str(value)
     if isinstance(value, dict):
         return {name: render(member) for name, member in value.items()}

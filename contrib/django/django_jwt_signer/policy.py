@@ -17,6 +17,7 @@ from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.messages import Incoming
+from jwt_signer_mw.request.delivery import delivery_to_asgi, delivery_to_wsgi
 from jwt_signer_mw.wsgi import environ_key
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
-    from jwt_signer_mw.messages import Forward
+    from jwt_signer_mw.messages import Delivery, Forward
     from jwt_signer_mw.settings import Settings, TokenSettings
 
 
@@ -72,11 +73,19 @@ class Policy:
     def incoming(self, request: HttpRequest, taken: Mapping[str, str]) -> Incoming:
         """The head of a request whose managed headers were taken from it before."""
         host = request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")
-        return Incoming(request.method or "", request.path_info, host, tuple(map(taken.get, self._keys)))
+        values = tuple(map(taken.get, self._keys))
+        delivery = delivery_of(request) if self.pipeline.binds else None
+        return Incoming(request.method or "", request.path_info, host, values, delivery=delivery)
 
     def _prepare(self) -> None:
         with none_left_open():
             self.driver.run(self.assembly.keyring.prepare())
+
+
+def delivery_of(request: HttpRequest) -> Delivery:
+    """By what the server says: `SECURE_PROXY_SSL_HEADER` is a header, so it has no say here."""
+    scope: Mapping[str, Any] | None = getattr(request, "scope", None)
+    return delivery_to_wsgi(request.META) if scope is None else delivery_to_asgi(scope)
 
 
 def _header_name(token: TokenSettings) -> str:

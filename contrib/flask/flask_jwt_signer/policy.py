@@ -11,6 +11,7 @@ from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.messages import IDENTITY, Incoming
+from jwt_signer_mw.request.delivery import delivery_to_wsgi
 from jwt_signer_mw.wsgi import decoded, environ_key
 
 if TYPE_CHECKING:
@@ -79,4 +80,5 @@ class Policy:
             decoded(environ.get("PATH_INFO", "")),
             environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
             tuple(map(taken.get, self._keys)),
+            delivery=delivery_to_wsgi(environ) if self.pipeline.binds else None,
         )

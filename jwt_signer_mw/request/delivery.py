@@ -1,0 +1,30 @@
+"""How a request came in, from an environ and from a scope: only for policies that bind tokens to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from jwt_signer_mw.messages import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SAFE = "/~:@!$&'()*+,;="  # RFC 3986 section 3.3: what a path may hold
+_HANDSHAKES = {"ws": "http", "wss": "https"}  # RFC 6455 section 4.1
+
+
+def delivery_to_wsgi(environ: Mapping[str, Any]) -> Delivery:
+    """Most servers tell the target as it was sent; else it is made from the decoded path."""
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    path = raw.partition("?")[0]
+    if not path.startswith("/"):
+        path = quote(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), _SAFE, "latin-1")
+    return Delivery(environ["wsgi.url_scheme"], path)
+
+
+def delivery_to_asgi(scope: Mapping[str, Any]) -> Delivery:
+    scheme: str = scope.get("scheme", "http")
+    raw: bytes | None = scope.get("raw_path")
+    path = quote(scope["path"], _SAFE) if raw is None else raw.partition(b"?")[0].decode("latin-1")
+    return Delivery(_HANDSHAKES.get(scheme, scheme), path)
