@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +53,8 @@ def _measure(name: str, *, quick: bool) -> Any:
 
 def _run(name: str, *, quick: bool) -> Any:
     command = [sys.executable, "-m", "benchmarks.sections", name, *(["--rounds", "3"] if quick else [])]
-    print(f"{time.strftime('%H:%M:%S')} {SECTIONS[name].title} ", end="", file=sys.stderr, flush=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, env=environment)
-    print(file=sys.stderr)
     return json.loads(done.stdout)
 
 

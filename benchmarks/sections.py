@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import sys
 import warnings
-from functools import partial
 from importlib import import_module
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jwt_signer_mw.command.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ def run(name: str, rounds: int, tick: Callable[[], None]) -> Any:
 
 
 def main() -> None:
-    """Prints the result as JSON; a dot per round on standard error is the progress."""
+    """Prints the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=SECTIONS)
     parser.add_argument("--rounds", type=int)
@@ -51,8 +52,16 @@ def main() -> None:
     logging.disable(logging.ERROR)  # refusals are measured, too
     warnings.simplefilter("ignore")
     rounds = arguments.rounds or SECTIONS[arguments.name].rounds
-    result = run(arguments.name, rounds, partial(print, ".", end="", file=sys.stderr, flush=True))
+    with Progress() as progress:
+        result = run(arguments.name, rounds, _counting(progress, SECTIONS[arguments.name].title))
     print(json.dumps(result))
+
+
+def _counting(progress: Progress, title: str) -> Callable[[], None]:
+    """Some sections measure more than once."""
+    progress.tell(f"{title}: warming up")
+    done = count(1)
+    return lambda: progress.tell(f"{title}: {next(done)} rounds")
 
 
 if __name__ == "__main__":

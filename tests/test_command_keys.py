@@ -187,6 +187,22 @@ def test_delete(keys: Command, url: str) -> None:
     assert json.loads(keys("list", "--json").out) == []
 
 
+def test_rotate_many(keys: Command, url: str) -> None:
+    for name in ("kong", "orders"):
+        middleware(url, access_token_keyset=name, access_token_signing_algorithm="ES256")
+    before = {name: open_store(url).load(name) for name in ("kong", "orders")}
+    assert keys("rotate", "kong", "nowhere", "orders").status == 1
+    assert {name: open_store(url).load(name) for name in before} == before, "all of them, or none"
+    status, out, _ = keys("rotate", "kong", "orders", "kong")
+    assert status == 0
+    assert re.findall(r"^(\w+)  id", out, re.MULTILINE) == ["kong", "orders"]
+    for name, old in before.items():
+        new = open_store(url).load(name)
+        assert old is not None
+        assert new is not None
+        assert new.rotated_at > old.rotated_at
+
+
 @pytest.mark.parametrize("action", [["show"], ["rotate"], ["delete"], ["revoke", "kid"]])
 def test_unknown_name(action: list[str], keys: Command, url: str) -> None:
     middleware(url, access_token_signing_algorithm="ES256")

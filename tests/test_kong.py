@@ -17,6 +17,7 @@ from jwt_signer_mw.kong.exporting import export_policy
 from jwt_signer_mw.kong.importing import import_kong
 from jwt_signer_mw.kong.reading import read_form
 from jwt_signer_mw.settings import Settings, load_file
+from jwt_signer_mw.settings.files import MAX_BYTES
 from parts import require_module
 
 require_module("yaml")
@@ -220,6 +221,14 @@ def test_command_in_reverse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     back.write_text(captured.out)
     assert load_file(back)["plugins"][0]["config"] == {"realm": "b"}
     assert main(["import-kong", "--reverse", "--policy", "c", str(file)]) == 2
+
+
+def test_a_file_of_a_whole_fleet(tmp_path: Path) -> None:
+    """Longer than any settings file may be."""
+    file, output = tmp_path / "kong.json", tmp_path / "ours.toml"
+    file.write_text(json.dumps({"_format_version": "3.0", "_comment": "x" * MAX_BYTES}))
+    assert main(["import-kong", str(file), "-o", str(output)]) == 0
+    assert "policies" in output.read_text()
 
 
 def test_form_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

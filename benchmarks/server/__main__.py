@@ -22,6 +22,7 @@ from benchmarks.server.envoy import write_configuration
 from benchmarks.server.load import Load, put_under_load, write_script
 from benchmarks.server.processes import free_port, started
 from benchmarks.tokens import token
+from jwt_signer_mw.command.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,19 +97,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("wrk is not installed: apt-get install wrk", file=sys.stderr)
         return 1
     loads: dict[str, dict[str, Load]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for contender in contenders(Path(folder)):
-            load = measure(contender, arguments.seconds)
-            loads.setdefault(contender.server, {})[contender.state] = load
-            shown = (
-                f"{contender.server}, {contender.state}: {load.microseconds:.0f} µs, {load.requests:.0f}/s"
-            )
-            print(shown, file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder, Progress() as progress:
+        for contender in progress.each(tuple(contenders(Path(folder))), "measuring", _title):
+            loads.setdefault(contender.server, {})[contender.state] = measure(contender, arguments.seconds)
     table = _table(loads)
     print(table)
     if arguments.write:
         report.replace_part(PAGE, "servers", f"{table}\n\nMeasured on: {describe(SERVERS)}.")
     return 0
+
+
+def _title(contender: Contender) -> str:
+    return f"{contender.server}, {contender.state}"
 
 
 def _table(loads: dict[str, dict[str, Load]]) -> str:

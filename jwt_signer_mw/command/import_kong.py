@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jwt_signer_mw.command import USAGE, complain
+from jwt_signer_mw.command.progress import Progress
 from jwt_signer_mw.command.style import indented, paint
 from jwt_signer_mw.gateway.configuration import given_policies
 from jwt_signer_mw.gateway.options import DEFAULT
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from jwt_signer_mw.kong.importing import Imported
+    from jwt_signer_mw.kong.reading import Plugin
     from jwt_signer_mw.kong.report import Line
 
 GOOD, BAD = 0, 1
+MAX_BYTES = 64 << 20  # a whole fleet's services in one file; ours are never that long
 _COLOURS = {"refused": "red", "weak": "yellow", "differs": "yellow", "ignored": "dim", "taken": "green"}
 
 
@@ -45,13 +50,27 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.reverse:
         return _reverse(arguments)
     source = Path(arguments.file)
-    content = read_form(source.read_text()) if source.suffix in FORM_ENDINGS else load_file(source)
-    imported = import_kong(content)
+    imported = _imported(source)
     text = f"# From {source.name}, by jwt-signer import-kong.\n\n{write_toml(imported.content)}"
     report = sorted(imported.report, key=lambda line: FATES.index(line.fate))
     told = json.dumps([line._asdict() for line in report], indent=2) if arguments.json else _text(report)
     _write(arguments.output, text, told)
     return BAD if any(line.fate == "refused" for line in report) else GOOD
+
+
+def _imported(source: Path) -> Imported:
+    """YAML takes its time: more than a second for a megabyte."""
+    with Progress() as progress:
+        progress.tell(f"reading {source.name}")
+        if source.suffix in FORM_ENDINGS:
+            content = read_form(source.read_text())
+        else:
+            content = load_file(source, max_bytes=MAX_BYTES)
+        return import_kong(content, partial(progress.each, doing="importing plugin", name=_place))
+
+
+def _place(owned: tuple[tuple[str, str], Plugin]) -> str:
+    return owned[1].place
 
 
 def _reverse(arguments: argparse.Namespace) -> int:

@@ -6,11 +6,13 @@ import json
 import os
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.command import complain
+from jwt_signer_mw.command.progress import Progress
 from jwt_signer_mw.command.style import paint, table
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.transport import RequestsTransport
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
 GOOD, BAD = 0, 1
 
 
+class Argument(NamedTuple):
+    """One that an action takes by its place."""
+
+    shown: str
+    help: str
+    many: bool = False
+
+
 class Action(NamedTuple):
     """What can be done to a store. `run` takes its `arguments`, and `settings` with the encryption keys.
 
@@ -51,12 +61,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         one = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         one.add_argument("--store", metavar="URL", help="a store as `keyset_store` names it")
         one.add_argument("--config", metavar="FILE", help="the settings file that names the store")
-        for argument in action.arguments:
-            one.add_argument(argument, metavar=argument.upper(), help=ARGUMENTS[argument])
-        if action.json:
-            one.add_argument("--json", action="store_true", help="for machines")
-        one.set_defaults(action=action)
+        add_action(one, action)
     parser.epilog = "Without --store and --config it is the store of JWT_SIGNER_KEYSET_STORE, or the default."
+
+
+def add_action(parser: argparse.ArgumentParser, action: Action) -> None:
+    """What an action takes besides a store."""
+    for name in action.arguments:
+        argument = ARGUMENTS[name]
+        parser.add_argument(
+            name, metavar=argument.shown, help=argument.help, nargs="+" if argument.many else None
+        )
+    if action.json:
+        parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(action=action)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -92,9 +110,19 @@ def show_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
     return GOOD
 
 
-def rotate_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
-    """Waits for a second or so where workers may not know of the rotation before."""
-    _print_set(_run(Named(arguments.name, store, Clock()).rotate()))
+def rotate_sets(store: KeysetStore, arguments: argparse.Namespace) -> int:
+    """None is rotated if one of them is not there. Waits for a second or so where workers may not know of
+    the rotation before."""
+    names = tuple(dict.fromkeys(arguments.names))
+    for name in names:
+        _load(store, name)
+    with Progress() as progress:
+        rotated = [
+            _run(Named(name, store, Clock()).rotate()) for name in progress.each(names, "rotating key set")
+        ]
+    for place, stored in enumerate(rotated):
+        print(end="\n" if place else "")
+        _print_set(stored)
     return GOOD
 
 
@@ -110,7 +138,8 @@ def revoke_key(store: KeysetStore, arguments: argparse.Namespace) -> int:
 def reencrypt_sets(store: KeysetStore, arguments: argparse.Namespace) -> int:
     if not arguments.settings.keyset_encryption_keys:
         raise LookupError("keyset_encryption_keys is not set: there is no key to encrypt with")
-    names = reencrypt(store, time.time())
+    with Progress() as progress:
+        names = reencrypt(store, time.time(), partial(progress.each, doing="encrypting key set"))
     print(f"Encrypted with the newest key: {', '.join(names) or 'nothing, as there is no key set'}.")
     return GOOD
 
@@ -123,13 +152,19 @@ def delete_set(store: KeysetStore, arguments: argparse.Namespace) -> int:
     return GOOD
 
 
-ARGUMENTS = {"name": "of the key set, such as kong", "kid": "of the key, as `show` tells it"}
+ARGUMENTS = {
+    "name": Argument("NAME", "of the key set, such as kong"),
+    "names": Argument("NAME", "of the key sets, such as kong", many=True),
+    "kid": Argument("KID", "of the key, as `show` tells it"),
+}
 ACTIONS = {
     "list": Action(list_sets, "list the key sets of a store", (), json=True),
     "show": Action(
         show_set, "show the keys of a set: since when published, when signing, until when needed", json=True
     ),
-    "rotate": Action(rotate_set, "rotate a set: next becomes current, current becomes previous"),
+    "rotate": Action(
+        rotate_sets, "rotate key sets: next becomes current, current becomes previous", ("names",)
+    ),
     "revoke": Action(revoke_key, "drop one key at once, and say what that breaks", ("name", "kid")),
     "delete": Action(delete_set, "delete a set with all its keys"),
     "reencrypt": Action(reencrypt_sets, "encrypt all sets with the newest of keyset_encryption_keys", ()),

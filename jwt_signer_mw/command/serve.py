@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jwt_signer_mw.command import USAGE, complain, lacks
+from jwt_signer_mw.command.progress import Progress
 from jwt_signer_mw.gateway.file import GatewayFile
 from jwt_signer_mw.gateway.options import STYLES, GatewayOptions, declared
 from jwt_signer_mw.settings.kinds import Unreadable
 
 if TYPE_CHECKING:
     import argparse
+
+    from jwt_signer_mw.settings import Settings
 
 NEEDED = {"uvicorn": "uvicorn", "httpx2": "httpx2", "anyio": "anyio"}  # modules and their packages
 _ANY = "any"
@@ -58,8 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
     with listener:
         if arguments.workers > 1:
             return serve_with(arguments.workers, lambda: serve(file, configuration, listener, ready))
-        serve(file, configuration, listener, ready)
+        with Progress() as progress:
+            track = partial(progress.each, doing="preparing the keys of policy", name=_name)
+            serve(file, configuration, listener, ready, track)
     return 0
+
+
+def _name(policy: tuple[str, Settings]) -> str:
+    return policy[0]
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:

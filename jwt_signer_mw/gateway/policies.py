@@ -17,7 +17,8 @@ from jwt_signer_mw.request.metadata import Directory
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES, fold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from typing import TypeAlias
 
     from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
     from jwt_signer_mw.flows.remote import Remote
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from jwt_signer_mw.keysets.store import KeysetStore
     from jwt_signer_mw.messages import Decision, Delivery
     from jwt_signer_mw.settings import Settings
+
+    Titled: TypeAlias = tuple[str, Settings]
+    Track: TypeAlias = Callable[[Collection[Titled]], Iterable[Titled]]
 
 
 class Asked(NamedTuple):
@@ -111,11 +115,14 @@ class Workshop:
         self._stores: dict[object, KeysetStore] = {}
         self._assemblies: dict[str, Assembly] = {}  # by the fingerprint of their settings
 
-    async def build(self, configuration: Configuration) -> Ruling:
-        """Raises `ConfigurationError`; what runs is not touched before all is built."""
+    async def build(self, configuration: Configuration, track: Track = tuple) -> Ruling:
+        """Raises `ConfigurationError`; what runs is not touched before all is built.
+
+        `track` gives the policies one by one, and may tell somebody: new keys take their time.
+        """
         assemblies = {
             settings.fingerprint: await self._assemble(settings)
-            for settings in configuration.policies.values()
+            for _, settings in track(configuration.policies.items())
         }
         policies = {
             name: Policy(name, assemblies[settings.fingerprint], self.driver)

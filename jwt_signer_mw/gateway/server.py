@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.gateway.configuration import Configuration
     from jwt_signer_mw.gateway.file import GatewayFile
+    from jwt_signer_mw.gateway.policies import Track
 
 log = logging.getLogger("jwt_signer_mw.gateway")
 
@@ -65,17 +66,26 @@ def _bind_path(path: str) -> socket.socket:
 
 
 def serve(
-    file: GatewayFile, configuration: Configuration, listener: socket.socket, ready: Callable[[], None]
+    file: GatewayFile,
+    configuration: Configuration,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    track: Track = tuple,
 ) -> None:
-    """Serves until SIGTERM or SIGINT. `ready` is called when signals have their meaning.
+    """Serves until SIGTERM or SIGINT. `ready` is called when signals have their meaning; `track`: see
+    `Workshop.build`.
 
     Raises `ConfigurationError` for what shows when keys are made.
     """
-    asyncio.run(_serve(file, configuration, listener, ready))
+    asyncio.run(_serve(file, configuration, listener, ready, track))
 
 
 async def _serve(
-    file: GatewayFile, configuration: Configuration, listener: socket.socket, ready: Callable[[], None]
+    file: GatewayFile,
+    configuration: Configuration,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    track: Track,
 ) -> None:
     options = configuration.gateway
     if options.access_log:
@@ -83,7 +93,7 @@ async def _serve(
     transport = WatchedTransport(HttpxTransport())
     workshop = Workshop(AsynchronousDriver(transport))
     forwarder = None if file.forward_auth else Forwarder()
-    gateway = Gateway(await workshop.build(configuration), workshop, transport, forwarder)
+    gateway = Gateway(await workshop.build(configuration, track), workshop, transport, forwarder)
     config = uvicorn.Config(
         gateway,
         lifespan="on",

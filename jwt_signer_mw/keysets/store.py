@@ -11,7 +11,7 @@ from jwt_signer_mw.backends import load_backend, missing
 from jwt_signer_mw.errors import StoreConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from jwt_signer_mw.keysets.keyset import StoredSet
 
@@ -89,14 +89,17 @@ def default_url() -> str:
     return f"sqlite:///{state / 'jwt-signer' / 'keysets.sqlite3'}"
 
 
-def reencrypt(store: KeysetStore, now: float) -> tuple[str, ...]:
-    """Seals every set with the newest of `keyset_encryption_keys`; returns the names.
+def reencrypt(
+    store: KeysetStore, now: float, track: Callable[[tuple[str, ...]], Iterable[str]] = iter
+) -> tuple[str, ...]:
+    """Seals every set with the newest of `keyset_encryption_keys`; returns the names. `track` gives them
+    one by one, and may tell somebody.
 
     Raises `StoredKeysUnreadable` for a set that none of the keys opens: what was done by then stays done,
     and the rest can be done again. Raises `StoreConflict` where others change a set all the time.
     """
     names = store.names()
-    for name in names:
+    for name in track(names):
         for attempt in range(1, ATTEMPTS + 1):
             stored = store.load(name)
             if stored is None:

@@ -17,9 +17,13 @@ from jwt_signer_mw.settings import Settings
 from jwt_signer_mw.settings.loading import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from typing import TypeAlias
 
     from jwt_signer_mw.kong.reading import KongFile, KongRoute, Plugin
+
+    Owned: TypeAlias = tuple[tuple[str, str], Plugin]
+    Track: TypeAlias = Callable[[Collection[Owned]], Iterable[Owned]]
 
 UNEXPRESSIBLE = ("headers", "snis", "sources", "destinations", "expression")  # conditions of a route
 PORTS = {"http": 80, "https": 443}
@@ -49,13 +53,16 @@ class AnySecret(Mapping[str, str]):
         return 0
 
 
-def import_kong(content: Mapping[str, Any]) -> Imported:
-    """Never raises for what it finds: what can't be taken over is in the report, as "refused"."""
+def import_kong(content: Mapping[str, Any], track: Track = tuple) -> Imported:
+    """Never raises for what it finds: what can't be taken over is in the report, as "refused".
+
+    `track` gives the plugins one by one, and may tell somebody.
+    """
     kong = read_kong(content)
     report: list[Line] = []
     names = _policy_names(kong)
     policies: dict[str, dict[str, Any]] = {DEFAULT: {}}
-    for owner, plugin in kong.plugins.items():
+    for owner, plugin in track(kong.plugins.items()):
         policies[names[owner]] = _policy(plugin, report)
     if ("", "") not in kong.plugins:
         report.append(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1_048_576  # a settings file that is longer is another file
 
 
-def load_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+def load_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """The mapping that a settings file holds; its ending says the format.
 
     Raises `ConfigurationError`. A name that occurs twice is refused in every format.
@@ -29,7 +29,7 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     if parse is None:
         raise _refusal(f"{file.name} ends neither in .toml nor in .json, .yaml or .yml.")
     try:
-        data = _read(file)
+        data = _read(file, max_bytes)
         content = parse(data)
     except OSError as error:
         raise _refusal(f"{file.name} can't be read ({error.strerror or 'no reason given'}).") from None
@@ -40,11 +40,11 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, max_bytes: int) -> bytes:
     with file.open("rb") as opened:
-        data = opened.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise _refusal(f"{file.name} is longer than {MAX_BYTES} bytes.")
+        data = opened.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise _refusal(f"{file.name} is longer than {max_bytes} bytes.")
     return data
 
 

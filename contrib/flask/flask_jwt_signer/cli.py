@@ -109,9 +109,16 @@ def _command(name: str, action: keys_command.Action) -> click.Command:
     ]
     if action.json:
         parameters.append(click.Option(["--json"], is_flag=True, help="For machines."))
-    parameters += [click.Argument([argument]) for argument in action.arguments]
+    parameters += [_argument(argument) for argument in action.arguments]
     summary = f"{action.summary[0].upper()}{action.summary[1:]}."
     return click.Command(name, callback=run, params=parameters, help=summary)
+
+
+def _argument(name: str) -> click.Argument:
+    argument = keys_command.ARGUMENTS[name]
+    return click.Argument(
+        [name], metavar=argument.shown, nargs=-1 if argument.many else 1, required=argument.many or None
+    )
 
 
 keys = click.Group("keys", help="Our own key sets, in the store of a policy. Public parts only.")

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django_jwt_signer import conf, services
 from django_jwt_signer.management.output import printed_to
 from django_jwt_signer.marks import DEFAULT
-from jwt_signer_mw.command.keys import ACTIONS, ARGUMENTS
+from jwt_signer_mw.command.keys import ACTIONS, add_action
 from jwt_signer_mw.errors import JWTSignerError
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ class Command(BaseCommand):
         for name, action in ACTIONS.items():
             summary = action.summary
             one = actions.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-            for argument in action.arguments:
-                one.add_argument(argument, metavar=argument.upper(), help=ARGUMENTS[argument])
-            if action.json:
-                one.add_argument("--json", action="store_true", help="for machines")
-            one.set_defaults(action=action)
+            add_action(one, action)
 
     def handle(self, *_: Any, **options: Any) -> None:
         policies = conf.load_policies()
