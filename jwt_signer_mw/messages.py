@@ -19,6 +19,7 @@ class Delivery(NamedTuple):
 
     scheme: str
     path: str
+    certificate: str | None = None  # the client's, in PEM, if the server verified one
 
 
 class Incoming(NamedTuple):

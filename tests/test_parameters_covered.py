@@ -45,6 +45,7 @@ SUITE: Final = _words("""
     jwks_reload_interval http_timeout exempt_paths admin_path admin_token purge_token certificates
     resource resource_metadata
     public_origins dpop_nonce_secret dpop_replay_size
+    client_certificate_header client_certificate_format
 """)
 
 
@@ -56,7 +57,7 @@ OWN_OF_TOKENS: Final = _words("""
     {}_introspection_client_certificate
     {}_introspection_signed {}_introspection_signed_issuer {}_introspect_jwt
     {}_dpop {}_dpop_algorithms {}_dpop_max_age {}_dpop_nonces
-    {}_upstream_confirmation
+    {}_upstream_confirmation {}_mtls
 """)
 
 

@@ -194,6 +194,8 @@ def test_the_suites_own_options() -> None:
         "public_origins": None,
         "dpop_nonce_secret": None,
         "dpop_replay_size": 100_000,
+        "client_certificate_header": None,
+        "client_certificate_format": "rfc9440",
     }
 
 
@@ -215,6 +217,7 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_dpop_algorithms": ["ES256", "ES384", "EdDSA", "PS256", "RS256"],
     "{}_dpop_max_age": 60,
     "{}_dpop_nonces": False,
+    "{}_mtls": "never",
     "{}_upstream_confirmation": "original_cnf",
 }
 OWN_OF_CLAIMS: dict[str, Any] = {

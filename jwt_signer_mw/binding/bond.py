@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 CLAIM = "cnf"
 RECORD = "original_cnf"  # as `original_iss`: what was verified here, and is no business of the next hop
+CERTIFICATE = "x5t#S256"  # RFC 8705 section 3.1: the thumbprint of a certificate
 KEY = "jkt"  # RFC 9449 section 6.1: the thumbprint of a key
 
 
@@ -18,6 +19,7 @@ class Bond(NamedTuple):
     """What a token is bound to; None: to nothing of that kind."""
 
     key: str | None = None
+    certificate: str | None = None
 
 
 def read_bond(*confirmations: object) -> Bond:
@@ -28,7 +30,7 @@ def read_bond(*confirmations: object) -> Bond:
             members |= confirmation
         elif confirmation is not None:
             raise ClaimMalformed(f"the claim {CLAIM} is no object")
-    return Bond(_text(members, KEY))
+    return Bond(_text(members, KEY), _text(members, CERTIFICATE))
 
 
 def record(claims: Claims, verified: dict[str, str], *, moves: bool) -> Claims:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jwt_signer_mw.binding import nonces
 from jwt_signer_mw.binding.proofs import read_proof, token_hash
@@ -25,6 +25,7 @@ from jwt_signer_mw.binding.uris import Origins
 
 if TYPE_CHECKING:
     from jwt_signer_mw.binding.bond import Bond
+    from jwt_signer_mw.binding.presented import Presented
     from jwt_signer_mw.binding.proofs import Proof
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
@@ -34,18 +35,6 @@ if TYPE_CHECKING:
 
 HEADER = "dpop"
 AHEAD = 10.0  # seconds that a client's clock may be fast
-
-
-class Presented(NamedTuple):
-    """A token as it was presented: the value of its header, the token in it, and where the proof is among the
-    values that are read."""
-
-    carrier: str
-    token: str
-    proof: int
-
-    def __repr__(self) -> str:
-        return "<Presented>"  # it holds the token
 
 
 class Dpop:
@@ -75,7 +64,7 @@ class Dpop:
             return
         if scheme == "bearer":
             raise TokenBoundToKey("it came with the scheme Bearer", option=self._option)
-        proof = self._read(incoming, presented.proof)
+        proof = self._read(incoming, presented.places[HEADER])
         self._check_request(proof, incoming, presented.token)
         if not hmac.compare_digest(proof.thumbprint.encode(), bond.key.encode()):
             raise KeyMismatch("the key of the proof is not that of cnf.jkt", option=self._option)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from jwt_signer_mw.binding.bond import KEY, read_bond, record
+from jwt_signer_mw.binding.bond import CERTIFICATE, KEY, read_bond, record
 from jwt_signer_mw.binding.challenge import Challenger
-from jwt_signer_mw.binding.dpop import HEADER, Dpop, Presented
+from jwt_signer_mw.binding.dpop import HEADER, Dpop
+from jwt_signer_mw.binding.mtls import Mtls
+from jwt_signer_mw.binding.presented import Presented
 from jwt_signer_mw.errors import Refusal
-from jwt_signer_mw.request.names import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ class Guard:
         self.rules = token.binding
         self.name = token.name
         self.dpop = Dpop(token, settings, cache, clock) if self.rules.dpop != "never" else None
+        self.mtls = Mtls(token, settings) if self.rules.mtls != "never" else None
         self._moves = self.rules.upstream_confirmation != "cnf"
 
     def bond(self, examined: Examined) -> Bond:
@@ -42,11 +44,17 @@ class Guard:
 
     def recorded(self, examined: Examined, bond: Bond) -> Examined:
         """The token as it is signed anew: with what `check` verifies before the new token leaves."""
-        verified = {KEY: bond.key} if self.dpop is not None and bond.key is not None else {}
+        verified: dict[str, str] = {}
+        if self.dpop is not None and bond.key is not None:
+            verified[KEY] = bond.key
+        if self.mtls is not None and bond.certificate is not None:
+            verified[CERTIFICATE] = bond.certificate
         return examined._replace(claims=record(examined.claims, verified, moves=self._moves))
 
     def check(self, incoming: Incoming, presented: Presented, bond: Bond) -> Flow[None]:
         """Returns when the request comes from the owner of the token, else raises a refusal."""
+        if self.mtls is not None:
+            self.mtls.check(incoming, presented, bond)
         if self.dpop is not None:
             yield from self.dpop.check(incoming, presented, bond)
 
@@ -60,9 +68,8 @@ class Guards:
         needed = tuple(dict.fromkeys(filter(None, carriers)))
         self._carriers = len(needed)
         self.reads = tuple(dict.fromkeys((*needed, *_headers_read(guards))))
-        places = {header: place for place, header in enumerate(self.reads)}
-        self._places = [places.get(header, -1) for header in carriers]
-        self._proof = places.get(HEADER, -1)
+        self._places = {header: place for place, header in enumerate(self.reads)}
+        self._carried = [self._places.get(header, -1) for header in carriers]
         self._challengers = [
             Challenger(guard.rules, guard.dpop.nonces) for guard in guards if guard and guard.dpop
         ]
@@ -91,10 +98,10 @@ class Guards:
 
     def check(self, incoming: Incoming, tokens: Sequence[Any], bonds: Sequence[Bond | None]) -> Flow[None]:
         """Returns when this request comes from whom the tokens were issued to, else raises a refusal."""
-        for guard, token, place, bond in zip(self._guards, tokens, self._places, bonds, strict=True):
+        for guard, token, place, bond in zip(self._guards, tokens, self._carried, bonds, strict=True):
             if guard is not None and bond is not None:
                 text = token if isinstance(token, str) else token.text
-                presented = Presented(incoming.values[place] or "", text, self._proof)
+                presented = Presented(incoming.values[place] or "", text, self._places)
                 try:
                     yield from guard.check(incoming, presented, bond)
                 except Refusal as refusal:
@@ -117,4 +124,6 @@ def _headers_read(guards: Iterable[Guard | None]) -> Iterator[str]:
     """Folded names of the headers that guards look at."""
     for guard in guards:
         if guard is not None and guard.dpop is not None:
-            yield fold(HEADER)
+            yield HEADER
+        if guard is not None and guard.mtls is not None and guard.mtls.header:
+            yield guard.mtls.header

@@ -30,6 +30,23 @@ class KeyMismatch(BindingRefused):
     text = "The token is bound to another key"
 
 
+class CertificateMissing(BindingRefused):
+    """RFC 8705 section 3: the token is bound to a certificate, and the connection shows none."""
+
+    code = "client_certificate_missing"
+    text = "The token is bound to a client certificate"
+
+
+class CertificateInvalid(BindingRefused):
+    code = "client_certificate_invalid"
+    text = "The client certificate can't be read"
+
+
+class CertificateMismatch(BindingRefused):
+    code = "client_certificate_mismatch"
+    text = "The token is bound to another client certificate"
+
+
 class DpopRefused(Refusal):
     error = "invalid_dpop_proof"
     code = "dpop_proof_refused"

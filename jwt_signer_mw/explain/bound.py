@@ -3,6 +3,12 @@
 BOUND = {
     "token_not_bound": "Ask the provider for a token that is bound to the client; see {0}_dpop.",
     "token_bound_to_key": "Send it as `Authorization: DPoP <token>`, with a proof in the header DPoP.",
+    "client_certificate_missing": (
+        "Send it over mutual TLS with the certificate that it was issued for. Behind a proxy, "
+        "client_certificate_header names the header that tells of it."
+    ),
+    "client_certificate_invalid": "See client_certificate_format: the proxy writes something else.",
+    "client_certificate_mismatch": "Use the certificate that the token was issued for (cnf.x5t#S256).",
     "dpop_proof_missing": "Send a proof in the header DPoP: a new one with every request.",
     "dpop_proof_repeated": "Send one header DPoP. A proxy in front may have added a second one.",
     "dpop_proof_invalid": "The proof is a JWT of typ dpop+jwt with a public jwk, jti, htm, htu, iat and ath.",

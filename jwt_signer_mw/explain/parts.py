@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jwt_signer_mw.binding.bond import Bond
-    from jwt_signer_mw.binding.dpop import Presented
+    from jwt_signer_mw.binding.presented import Presented
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.explain.trace import Trace
     from jwt_signer_mw.flows.answers import Answer
@@ -184,9 +184,12 @@ class TracedGuard(Guard):
         trace = self._trace
         trace.stage, trace.token = "binding", self._name
         yield from super().check(incoming, presented, bond)
-        if bond.key is None:
-            trace.add("note", "the token is bound to no key", option=self.rules.option("dpop"))
-        elif self.dpop is not None:
+        if bond == (None, None):
+            trace.add("note", "the token is bound to nothing", option=self.rules.option("dpop"))
+        if self.mtls is not None and bond.certificate is not None:
+            text = "the connection is of the token's certificate"
+            trace.add("good", text, option=self.rules.option("mtls"))
+        if self.dpop is not None and bond.key is not None:
             text = "the proof is by the token's key, for this request; whether it was used before is not told"
             trace.add("good", text, option=self.rules.option("dpop"))
 

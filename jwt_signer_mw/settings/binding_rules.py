@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from jwt_signer_mw.request.names import fold
-from jwt_signer_mw.settings.addresses import HTTP, fault_of_url
+from jwt_signer_mw.settings.addresses import HTTP, fault_of_output, fault_of_url
 from jwt_signer_mw.settings.catalogue import problem
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ PROOF = "dpop"  # the header, folded
 def find_binding_problems(settings: Parameters) -> Iterator[Problem]:
     """Errors and warnings."""
     yield from _find_bad_origins(settings)
-    tokens = [one for one in (settings.access_token, settings.channel_token) if one.binding.dpop != "never"]
+    yield from _find_certificate_troubles(settings)
+    tokens = [one for one in tokens_of(settings) if one.binding.dpop != "never"]
     for token in tokens:
         yield from _find_dpop_troubles(token)
     if len(tokens) > 1:
@@ -32,6 +33,24 @@ def find_binding_problems(settings: Parameters) -> Iterator[Problem]:
         yield problem("settings.W040", "public_origins", text)
     if any(token.binding.dpop_nonces for token in tokens) and not settings.dpop_nonce_secret:
         yield problem("settings.W041", "dpop_nonce_secret", "is not set.")
+
+
+def _find_certificate_troubles(settings: Parameters) -> Iterator[Problem]:
+    header, option = settings.client_certificate_header, "client_certificate_header"
+    if header is None:
+        return
+    others = {fold((token.request_header or "").partition(":")[0]) for token in tokens_of(settings)}
+    fault = "is no name of a header." if ":" in header else fault_of_output(header)
+    if not fault and fold(header) in others | {PROOF}:
+        fault = "is the header of a token or of a proof."
+    if fault:
+        yield problem("settings.E042", option, fault)
+    elif all(token.binding.mtls == "never" for token in tokens_of(settings)):
+        yield problem("settings.W042", option, "is not looked at.")
+
+
+def tokens_of(settings: Parameters) -> tuple[TokenSettings, TokenSettings]:
+    return settings.access_token, settings.channel_token
 
 
 def _find_bad_origins(settings: Parameters) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ class TokenBindings(Part):
         "{}_dpop",
         Text(DEMANDS),
         "never",
-        "Tokens that are bound to a key (RFC 9449): not looked at, checked where they come, or demanded.",
+        "Tokens that are bound to a key (RFC 9449): ignored, checked if they come, or demanded.",
         since=SINCE,
     )
     dpop_algorithms: tuple[str, ...] = parameter(
@@ -41,6 +41,13 @@ class TokenBindings(Part):
     dpop_nonces: bool = switch(
         "{}_dpop_nonces", False, "Demand that DPoP proofs hold a nonce of ours.", since=SINCE
     )
+    mtls: str = parameter(
+        "{}_mtls",
+        Text(DEMANDS),
+        "never",
+        "Tokens that are bound to a certificate (RFC 8705): ignored, checked if they come, or demanded.",
+        since=SINCE,
+    )
     upstream_confirmation: str = parameter(
         "{}_upstream_confirmation",
         Text(("original_cnf", "cnf")),
@@ -52,7 +59,7 @@ class TokenBindings(Part):
     @property
     def is_on(self) -> bool:
         """Whether requests are looked at one by one."""
-        return self.dpop != "never"
+        return self.dpop != "never" or self.mtls != "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,5 +86,18 @@ class BindingOptions(Part):
         Number(1, 10_000_000, integer=True),
         100_000,
         "Proofs that a process without a shared cache remembers; when it is full, no more are accepted.",
+        since=SINCE,
+    )
+    client_certificate_header: str | None = text(
+        "client_certificate_header",
+        None,
+        "Header in which a trusted proxy tells of the client's certificate; null: the server tells.",
+        since=SINCE,
+    )
+    client_certificate_format: str = parameter(
+        "client_certificate_format",
+        Text(("rfc9440", "pem", "xfcc")),
+        "rfc9440",
+        "What that header holds: `:base64:`, PEM (percent-encoded or not), or Envoy's elements.",
         since=SINCE,
     )

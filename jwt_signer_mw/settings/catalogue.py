@@ -82,6 +82,7 @@ ENTRIES = (
         "RFC 9449: the token comes in Authorization or in a header of its own, the one proof in DPoP.",
     ),
     Entry("settings.E041", "An origin can't be used.", "Write it as in https://api.example.com."),
+    Entry("settings.E042", "A header can't tell of a certificate.", "Use a header such as Client-Cert."),
     Entry("settings.E060", "Two options contradict each other.", "Unset one of them."),
     Entry(
         "settings.E090",
@@ -136,6 +137,9 @@ ENTRIES = (
         "Set `public_origins`, or a proof for another service passes here under that one's name.",
     ),
     Entry("settings.W041", "Nonces are good in one process only.", "Set `dpop_nonce_secret`."),
+    Entry(
+        "settings.W042", "Certificates are told, and not asked for.", "Set `..._mtls` to allowed or required."
+    ),
     Entry(
         "settings.W090",
         "Tokens for other services are accepted by this resource.",

@@ -17,6 +17,7 @@ from conformance import (
     cases_keys,
     cases_keysets,
     cases_lifetimes,
+    cases_mtls,
     cases_paths,
     cases_reading,
     cases_resource,
@@ -50,6 +51,7 @@ TABLE: Final[tuple[Case, ...]] = (
     *cases_lifetimes.CASES,
     *cases_resource.CASES,
     *cases_dpop.CASES,
+    *cases_mtls.CASES,
 )
 
 _repeated = [name for name, count in Counter(case.name for case in TABLE).items() if count > 1]
