@@ -127,6 +127,15 @@ class TestFlaws:
             Provider().make_token()
 
 
+def test_weak_settings_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """By the application, when it loads them."""
+    weak = Settings.load({"access_token_jwks_uri": "http://login.example/jwks"})
+    assert caplog.records
+    caplog.clear()
+    Provider().trusted_by(weak)
+    assert not caplog.records
+
+
 class TestTroubles:
     def test_an_outage_of_one_endpoint(self) -> None:
         provider = Provider()

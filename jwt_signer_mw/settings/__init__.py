@@ -8,7 +8,7 @@ from jwt_signer_mw.settings.introspecting import IntrospectionClient
 from jwt_signer_mw.settings.loading import parse_form
 from jwt_signer_mw.settings.schema import json_schema
 from jwt_signer_mw.settings.services import ClientCertificate
-from jwt_signer_mw.settings.settings import Settings
+from jwt_signer_mw.settings.settings import Settings, unlogged
 
 __all__ = [
     "ClaimRules",
@@ -20,4 +20,5 @@ __all__ = [
     "json_schema",
     "load_file",
     "parse_form",
+    "unlogged",
 ]

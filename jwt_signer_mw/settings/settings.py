@@ -6,7 +6,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Self, cast
@@ -82,6 +83,20 @@ class Settings(Parameters):
             if value != OPTIONS[name].plain(OPTIONS[name].default)
         )
         return f"Settings({given})"
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Warnings about settings that are loaded meanwhile do not go to the log."""
+    log.addFilter(_refuse_all)
+    try:
+        yield
+    finally:
+        log.removeFilter(_refuse_all)
+
+
+def _refuse_all(_record: logging.LogRecord) -> bool:
+    return False
 
 
 def _given(mapping: object) -> Mapping[str, Any]:

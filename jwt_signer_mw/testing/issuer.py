@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.jose import generate_key
-from jwt_signer_mw.settings import Settings
+from jwt_signer_mw.settings import Settings, unlogged
 from jwt_signer_mw.settings.addresses import is_url
 from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
 from jwt_signer_mw.testing.demanded import LIFE, fill, fill_profile, filled
@@ -76,7 +76,8 @@ class Issuer:
                 changes[token.option("introspection_endpoint")] = self.introspection_endpoint
             if token.keyset.uri is not None and is_url(token.keyset.uri):
                 changes[token.keyset.option("uri")] = f"{self.origin}/keysets/{token.signing_algorithm}"
-        self._trusting[policy] = Settings.load({**settings.flat(), **changes})
+        with unlogged():  # they were told when the application loaded its settings
+            self._trusting[policy] = Settings.load({**settings.flat(), **changes})
         return self._trusting[policy]
 
     def settings(self, policy: str) -> Settings:

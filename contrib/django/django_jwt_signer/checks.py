@@ -15,6 +15,7 @@ from django_jwt_signer import conf, services
 from django_jwt_signer.marks import UNCHECKED, policy_of
 from django_jwt_signer.order import find_disorder
 from jwt_signer_mw.errors import ConfigurationError, Problem
+from jwt_signer_mw.settings import unlogged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,7 +57,7 @@ def check_deployment(**_: Any) -> list[checks.CheckMessage]:
 def examine() -> tuple[dict[str, Configured], list[Problem]]:
     """The policies, none if they can't be used, and all problems."""
     try:
-        with conf.unlogged():  # the check shows it
+        with unlogged():  # the check shows it
             policies = conf.load_policies()
     except ConfigurationError as error:
         return {}, list(error.problems)

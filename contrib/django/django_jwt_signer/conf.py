@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
@@ -90,21 +88,6 @@ def _configured(own: Any) -> Configured:
 def named(policy: str, problem: Problem) -> Problem:
     """The problem with the policy in front of its option, where there is more than the default one."""
     return problem if policy == DEFAULT else problem._replace(option=f"{policy}.{problem.option}")
-
-
-@contextmanager
-def unlogged() -> Iterator[None]:
-    """Warnings about settings that are loaded meanwhile do not go to the log."""
-    log = logging.getLogger("jwt_signer_mw.settings")
-    log.addFilter(_refuse_all)
-    try:
-        yield
-    finally:
-        log.removeFilter(_refuse_all)
-
-
-def _refuse_all(_record: logging.LogRecord) -> bool:
-    return False
 
 
 def _forget(*, setting: str, **_: Any) -> None:

@@ -16,6 +16,7 @@ from django_jwt_signer.gate import current_gate
 from django_jwt_signer.marks import DEFAULT
 from django_jwt_signer.passage import Passage
 from jwt_signer_mw.keysets.memory import MemoryStore
+from jwt_signer_mw.settings import unlogged
 from jwt_signer_mw.testing import Issuer, Provider, make_identity
 from jwt_signer_mw.testing.signing import sign_request
 
@@ -46,7 +47,7 @@ class trust_issuer(TestContextDecorator):  # noqa: N801  as `override_settings`
         self.issuer = issuer or Provider()
 
     def enable(self) -> Issuer:
-        with conf.unlogged():
+        with unlogged():
             policies = conf.load_policies().items()
             trusting = {name: self._trusting(name, configured) for name, configured in policies}
             self._settings = override_settings(JWT_SIGNER=trusting)
