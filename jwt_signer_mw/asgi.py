@@ -220,7 +220,7 @@ class ASGIAdministration:
         body = await _body(receive) if scope["method"] == "POST" else b""
         if body is None:
             return
-        decided = await self._driver.run(self._administration.answer(_admin_request(scope, body)))
+        decided = await self._driver.run(self._administration.answer(admin_request(scope, body)))
         await answer(scope, send, *decided)
 
 
@@ -230,7 +230,7 @@ def _transport(given: Any) -> AsyncTransport:
     return given if iscoroutinefunction(given.send) else ThreadedTransport(given)
 
 
-def _admin_request(scope: Scope, body: bytes) -> AdminRequest:
+def admin_request(scope: Scope, body: bytes) -> AdminRequest:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         text = name.decode("latin-1").lower()

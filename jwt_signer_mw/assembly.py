@@ -15,6 +15,7 @@ from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.consumers import NO_CONSUMERS, CalledConsumers, ListedConsumers
 from jwt_signer_mw.flows.observed import open_keyring, open_pipeline
 from jwt_signer_mw.keysets.store import open_store
+from jwt_signer_mw.observability import NAMED, open_observer
 from jwt_signer_mw.observing import Observers
 from jwt_signer_mw.settings import Settings
 
@@ -64,7 +65,8 @@ class Assembly:
         if isinstance(cache, str):
             cache = open_cache(cache, size=settings.introspection_cache_size, clock=self.clock)
         self.keyset_store: KeysetStore = store
-        self.observers = Observers(services.get("observers", ()), services.get("policy", DEFAULT_POLICY))
+        observers = (*map(_observer, settings.observers), *services.get("observers", ()))
+        self.observers = Observers(observers, services.get("policy", DEFAULT_POLICY))
         self.keyring = open_keyring(self.observers, settings, store, self.clock)
         parts = (settings, self.keyring, cache, open_consumers(consumers), self.clock)
         self.pipeline = open_pipeline(self.observers, *parts)
@@ -88,6 +90,25 @@ def open_consumers(consumers: Any) -> Consumers:
         return ListedConsumers(consumers)
     function: Any = consumers  # nobody can say what it takes and gives before it is called
     return CalledConsumers(function)
+
+
+def _observer(setting: Any) -> Observer:
+    """From an element of `observers`: an object, one of the suite's own, or a dotted path."""
+    if not isinstance(setting, str):
+        return setting  # type: ignore[no-any-return]
+    if setting in NAMED:
+        try:
+            return open_observer(setting)
+        except ModuleNotFoundError as missing:
+            hint = "pip install 'jwt-signer-mw[observability]'"
+            text = f"{setting!r} needs the package of {missing.name}."
+            raise ConfigurationError([Problem("assembly.E002", "error", "observers", text, hint)]) from None
+    found = _imported("observers", setting)
+    observer: Any = found() if isinstance(found, type) else found
+    if not callable(observer):
+        text = f"{setting!r} can't be called with an event."
+        raise ConfigurationError([Problem("assembly.E001", "error", "observers", text)])
+    return observer  # type: ignore[no-any-return]
 
 
 def _service(option: str, service: Any, setting: Any) -> Any:

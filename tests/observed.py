@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
 
@@ -67,7 +68,8 @@ class House:
         sent = {**({} if token is None else {"Authorization": f"Bearer {token}"}), **headers}
         if self.asgi is not None:
             self._runner = self._runner or asyncio.Runner()
-            return self._runner.run(call(self.asgi, http_scope(headers=sent.items()))).status
+            calling = call(self.asgi, http_scope(headers=sent.items()))
+            return self._runner.run(calling, context=copy_context()).status
         environ: dict[str, Any] = {
             f"HTTP_{name.upper().replace('-', '_')}": value for name, value in sent.items()
         }

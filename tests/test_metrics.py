@@ -7,39 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from parts import require_module
+from parts import ROOT, require_module
 
 require_module("prometheus_client")
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.parser import text_string_to_metric_families
 
 from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.events import EVENTS
-from jwt_signer_mw.observability.metrics import MEASURED, METRICS
+from jwt_signer_mw.observability.metrics import MEASURED, METRICS, table
 from jwt_signer_mw.observability.prometheus import PrometheusObserver, scrape
 from observed import NOW, WAYS, House, token
+from scraped import Scraped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class Scraped(dict[tuple[str, frozenset[tuple[str, str]]], float]):
-    """Samples by name and labels, as Prometheus reads the text."""
-
-    def value(self, sample: str, **labels: str) -> float:
-        """The sum of all samples that have these labels."""
-        wanted = labels.items()
-        return sum(value for (name, found), value in self.items() if name == sample and wanted <= set(found))
-
-
-def read(text: str) -> Scraped:
-    families = text_string_to_metric_families(text)
-    return Scraped(
-        ((sample.name, frozenset(sample.labels.items())), sample.value)
-        for family in families
-        for sample in family.samples
-    )
 
 
 @pytest.fixture
@@ -64,7 +46,7 @@ def test_a_day_in_numbers(house: House, registry: CollectorRegistry) -> None:
     assert statuses == [200, 200, 200, 401, 401, 200, 200]
     body, content_type = scrape(registry)
     assert content_type.startswith("text/plain")
-    found = read(body.decode())
+    found = Scraped.of(body.decode())
     decisions = "jwt_signer_decisions_total"
     assert found.value(decisions, policy="orders", outcome="forwarded", token="access_token") == 5
     assert found.value(decisions, outcome="refused", reason="token_missing", status="401") == 1
@@ -92,7 +74,7 @@ def test_an_outage_leaves_the_last_success(house: House, registry: CollectorRegi
     house.is_down = True
     house.clock.now += 601
     assert house.get(token()) == 200
-    found = read(scrape(registry)[0].decode())
+    found = Scraped.of(scrape(registry)[0].decode())
     jwks = {"keyset": "https://idp.example:8443/jwks"}
     assert found.value("jwt_signer_jwks_fetches_total", outcome="failed", **jwks) == 1
     assert found.value("jwt_signer_jwks_last_success_timestamp_seconds", **jwks) == NOW
@@ -116,7 +98,7 @@ def test_observers_of_one_registry_share_metrics(registry: CollectorRegistry) ->
     houses = [House("wsgi", [PrometheusObserver(registry)], policy=name) for name in ("one", "two")]
     for house in houses:
         house.get()
-    found = read(scrape(registry)[0].decode())
+    found = Scraped.of(scrape(registry)[0].decode())
     assert [found.value("jwt_signer_decisions_total", policy=name) for name in ("one", "two")] == [1, 1]
 
 
@@ -138,3 +120,8 @@ def test_reasons_are_few() -> None:
         return {kind.code}.union(*map(codes, kind.__subclasses__()))
 
     assert len(codes(Refusal)) < 100
+
+
+def test_the_page_has_the_table() -> None:
+    page = (ROOT / "docs" / "how-to" / "observe.md").read_text()
+    assert page.split("<!-- metrics -->")[1].split("<!-- /metrics -->")[0].strip() == table().strip()

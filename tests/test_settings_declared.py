@@ -185,6 +185,7 @@ def test_the_suites_own_options() -> None:
         "jwks_reload_interval": 30,
         "http_timeout": 5_000,
         "exempt_paths": [],
+        "observers": [],
         "admin_path": "/jwt-signer",
         "admin_token": None,
         "certificates": {},

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.settings import Settings
 
 NEEDED = {"uvicorn": "uvicorn", "httpx2": "httpx2", "anyio": "anyio"}  # modules and their packages
+MEASURING = {"prometheus_client": "prometheus-client"}
 _ANY = "any"
 
 
@@ -49,6 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     except Unreadable as problem:
         return complain(problem, status=USAGE)
     configuration = file.load()
+    if configuration.gateway.metrics and lacks("metrics", MEASURING, "observability"):
+        return USAGE
+    from jwt_signer_mw.gateway.metrics import shared_metrics
     from jwt_signer_mw.gateway.server import bind, open_logs, serve
     from jwt_signer_mw.gateway.workers import serve_with
 
@@ -61,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     with listener:
         if arguments.workers > 1:
-            return serve_with(arguments.workers, lambda: serve(file, configuration, listener, ready))
+            with shared_metrics():
+                return serve_with(arguments.workers, lambda: serve(file, configuration, listener, ready))
         with Progress() as progress:
             track = partial(progress.each, doing="preparing the keys of policy", name=_name)
             serve(file, configuration, listener, ready, track)

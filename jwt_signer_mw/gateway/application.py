@@ -12,6 +12,7 @@ from jwt_signer_mw.gateway.answers import document, failure
 from jwt_signer_mw.gateway.forward_auth import PREFIX, Admission, serve_forward_auth
 from jwt_signer_mw.gateway.forwarding import Passage, lower, named_in_connection
 from jwt_signer_mw.gateway.health import readiness
+from jwt_signer_mw.gateway.metrics import serve_metrics
 from jwt_signer_mw.gateway.options import DEFAULT
 from jwt_signer_mw.gateway.policies import NOT_LOOKED_AT, Asked
 from jwt_signer_mw.gateway.routing import AmbiguousPath, inner_target
@@ -104,6 +105,9 @@ class Gateway:
         if inner == "ready":
             ready, state = readiness(ruling, self._transport.contacts, self._refused)
             await document(scope, entry.send, 200 if ready else 503, state)
+            return inner
+        if inner == "metrics" and ruling.configuration.gateway.metrics:
+            await serve_metrics(scope, entry.send, ruling.policies[DEFAULT].assembly.settings)
             return inner
         await ASGIAdministration(self._workshop.driver, ruling.administration)(scope, receive, entry.send)
         return "administration"

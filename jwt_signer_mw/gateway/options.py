@@ -67,6 +67,11 @@ class GatewayOptions:
         Number(0, 3_600), 30, "How long requests may go on after the signal to stop, in seconds."
     )
     access_log: bool = option(Boolean(), True, "One line of JSON per request on standard output.")
+    metrics: bool = option(
+        Boolean(),
+        False,
+        "Metrics for Prometheus at `/jwt-signer/metrics`, for `admin_token` if one is set.",
+    )
     style: str | None = option(
         Text(STYLES), None, "Whose questions are answered with --forward-auth; none: any but Envoy's."
     )

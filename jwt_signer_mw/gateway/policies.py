@@ -13,6 +13,8 @@ from jwt_signer_mw.gateway.options import DEFAULT
 from jwt_signer_mw.gateway.routing import Router
 from jwt_signer_mw.keysets.store import open_store
 from jwt_signer_mw.messages import Forward, Incoming
+from jwt_signer_mw.observability import open_observer
+from jwt_signer_mw.observing import NO_OBSERVERS, Observers
 from jwt_signer_mw.request.metadata import Directory
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES, fold
 
@@ -107,29 +109,40 @@ class Ruling(NamedTuple):
     metadata: Directory[Policy]
 
 
+class Known(NamedTuple):
+    """What an assembly was built for; a reload that wants the same finds it."""
+
+    policy: str
+    fingerprint: str  # of its settings
+    measured: bool
+
+
 class Workshop:
     """Builds rulings. Policies that a reload leaves as they are keep their keys and caches."""
 
     def __init__(self, driver: AsynchronousDriver) -> None:
         self.driver = driver
+        self.observers = NO_OBSERVERS  # of all policies: they share their connections to providers
         self._stores: dict[object, KeysetStore] = {}
-        self._assemblies: dict[str, Assembly] = {}  # by the fingerprint of their settings
+        self._assemblies: dict[Known, Assembly] = {}
 
     async def build(self, configuration: Configuration, track: Track = tuple) -> Ruling:
         """Raises `ConfigurationError`; what runs is not touched before all is built.
 
         `track` gives the policies one by one, and may tell somebody: new keys take their time.
         """
-        assemblies = {
-            settings.fingerprint: await self._assemble(settings)
-            for _, settings in track(configuration.policies.items())
-        }
-        policies = {
-            name: Policy(name, assemblies[settings.fingerprint], self.driver)
+        wanted = {
+            name: Known(name, settings.fingerprint, configuration.gateway.metrics)
             for name, settings in configuration.policies.items()
         }
+        assemblies = {
+            wanted[name]: await self._assemble(wanted[name], settings)
+            for name, settings in track(configuration.policies.items())
+        }
+        policies = {name: Policy(name, assemblies[known], self.driver) for name, known in wanted.items()}
         default = policies[DEFAULT].assembly
         self._assemblies = assemblies
+        self.observers = Observers(one for known in assemblies.values() for one in known.observers.all)
         administration = Administration(
             AllKeysets(policies),
             default.settings,
@@ -146,11 +159,13 @@ class Workshop:
             Directory((policy.pipeline.metadata, policy) for policy in policies.values()),
         )
 
-    async def _assemble(self, settings: Settings) -> Assembly:
-        known = self._assemblies.get(settings.fingerprint)
+    async def _assemble(self, wanted: Known, settings: Settings) -> Assembly:
+        known = self._assemblies.get(wanted)
         if known is not None:
             return known
-        assembly = Assembly(settings, keyset_store=self._store(settings))
+        observers = (open_observer("prometheus"),) if wanted.measured else ()
+        store = self._store(settings)
+        assembly = Assembly(settings, keyset_store=store, observers=observers, policy=wanted.policy)
         await self.driver.run(assembly.keyring.prepare())
         return assembly
 

@@ -14,6 +14,7 @@ import uvicorn
 
 from jwt_signer_mw.drivers.async_transport import HttpxTransport
 from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
+from jwt_signer_mw.drivers.observed import AsyncObservedTransport
 from jwt_signer_mw.gateway.access_log import open_log
 from jwt_signer_mw.gateway.application import Gateway
 from jwt_signer_mw.gateway.configuration import listening
@@ -91,7 +92,7 @@ async def _serve(
     if options.access_log:
         open_log()
     transport = WatchedTransport(HttpxTransport())
-    workshop = Workshop(AsynchronousDriver(transport))
+    workshop = Workshop(AsynchronousDriver(AsyncObservedTransport(transport, lambda: workshop.observers)))
     forwarder = None if file.forward_auth else Forwarder()
     gateway = Gateway(await workshop.build(configuration, track), workshop, transport, forwarder)
     config = uvicorn.Config(

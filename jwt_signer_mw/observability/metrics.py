@@ -190,3 +190,14 @@ _MEASURES: Final[dict[type, Callable[[Any], Iterator[Measurement]]]] = {
     KeysHeld: _keys_held,
 }
 MEASURED: Final = frozenset(_MEASURES)
+
+
+def table() -> str:
+    """All metrics as a table in Markdown, for `docs/how-to/observe.md`."""
+    rows = ("| Metric | Kind | Labels | What it says |", "|---|---|---|---|")
+    return "\n".join([*rows, *(_row(metric) for metric in METRICS)]) + "\n"
+
+
+def _row(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"

@@ -121,6 +121,11 @@ def fault_of_exemption(pattern: str) -> str:
     return fault_of_path(pattern.removesuffix("*") if pattern.endswith("/*") else pattern)
 
 
+def is_dotted(text: str) -> bool:
+    """Whether it can be the path of an object: `package.module.name`, or with a colon before the name."""
+    return _DOTTED.fullmatch(text) is not None
+
+
 def fault_of_service(service: object, schemes: Collection[str]) -> str:
     """For the URL of a store or cache; a dotted path and an object are somebody else's to judge."""
     if not isinstance(service, str) or _DOTTED.fullmatch(service):

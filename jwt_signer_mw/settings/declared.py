@@ -17,7 +17,8 @@ from jwt_signer_mw.settings.introspecting import (
     SignedIntrospection,
 )
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, Text, TextList, TextMap
-from jwt_signer_mw.settings.options import SINCE, SuiteOptions
+from jwt_signer_mw.settings.observation import ObservedOptions
+from jwt_signer_mw.settings.options import SINCE
 from jwt_signer_mw.settings.shape import Shape
 
 __all__ = ["ClaimRules", "KeysetSource", "Parameters", "TokenSettings"]
@@ -174,7 +175,7 @@ class TokenSettings(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameters(SuiteOptions):
+class Parameters(ObservedOptions):
     """Everything that can be set: the plugin's parameters here, the suite's own options above."""
 
     realm: str | None = text(

@@ -22,6 +22,7 @@ from jwt_signer_mw.settings.kinds import (
     TextMap,
 )
 from jwt_signer_mw.settings.loading import OPTIONS
+from jwt_signer_mw.settings.observation import Observers
 from jwt_signer_mw.settings.options import SINCE
 from jwt_signer_mw.settings.resource import Members
 from jwt_signer_mw.settings.services import Certificate, CertificateMap, Consumers, Service
@@ -177,6 +178,7 @@ _TYPES: dict[type, str] = {
     CertificateMap: "map of certificates",
     Service: "URL, dotted path or object",
     Consumers: "list, URL, dotted path or object",
+    Observers: "list of names, dotted paths or objects",
 }
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from jwt_signer_mw.observability import NAMED
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.settings.addresses import (
     HTTP,
@@ -19,6 +20,7 @@ from jwt_signer_mw.settings.addresses import (
     fault_of_path,
     fault_of_service,
     fault_of_url,
+    is_dotted,
 )
 from jwt_signer_mw.settings.binding_rules import find_binding_problems
 from jwt_signer_mw.settings.catalogue import problem
@@ -115,6 +117,12 @@ def find_unknown_services(settings: Parameters) -> Iterator[Problem]:
         yield problem("settings.E026", "consumers", fault)
 
 
+def find_unknown_observers(settings: Parameters) -> Iterator[Problem]:
+    for observer in settings.observers:
+        if isinstance(observer, str) and observer not in NAMED and not is_dotted(observer):
+            yield problem("settings.E032", "observers", f"{observer!r} is none.")
+
+
 def find_bad_encryption_keys(settings: Parameters) -> Iterator[Problem]:
     for position, key in enumerate(settings.keyset_encryption_keys or ()):
         if not _is_fernet_key(key):
@@ -196,6 +204,7 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_equal_outputs,
     find_bad_urls,
     find_unknown_services,
+    find_unknown_observers,
     find_bad_encryption_keys,
     find_bad_paths,
     find_unsendable_values,

@@ -18,6 +18,7 @@ from conformance import (
     cases_keysets,
     cases_lifetimes,
     cases_mtls,
+    cases_observers,
     cases_paths,
     cases_reading,
     cases_resource,
@@ -52,6 +53,7 @@ TABLE: Final[tuple[Case, ...]] = (
     *cases_resource.CASES,
     *cases_dpop.CASES,
     *cases_mtls.CASES,
+    *cases_observers.CASES,
 )
 
 _repeated = [name for name, count in Counter(case.name for case in TABLE).items() if count > 1]

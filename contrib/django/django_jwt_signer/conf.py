@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SETTING = "JWT_SIGNER"
 SETTINGS = (SETTING, "AUTH_USER_MODEL")  # that policies are built from
-SERVICES = ("transport", "clock", "observers")  # keywords of the core's middlewares, but no options
+SERVICES = ("transport", "clock")  # keywords of the core's middlewares, but no options
 
 
 class Configured(NamedTuple):
