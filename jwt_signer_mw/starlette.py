@@ -14,6 +14,7 @@ from jwt_signer_mw.asgi import SETTINGS
 from jwt_signer_mw.errors import ScopesInsufficient, TokenMissing
 from jwt_signer_mw.messages import IDENTITY, Identity, TokenIdentity
 from jwt_signer_mw.request.responses import challenges_of, render
+from jwt_signer_mw.settings.issuers import rules_for
 from jwt_signer_mw.tokens.checks import read_scopes
 from jwt_signer_mw.tokens.claims import read_claim
 
@@ -81,9 +82,8 @@ def settings_of(token: TokenName, settings: Settings) -> TokenSettings:
 
 def _rules(settings: Settings, token: TokenName, found: TokenIdentity) -> ClaimRules:
     """The rules for the payload that was verified: an embedded JWT is one."""
-    own = settings_of(token, settings)
-    introspected = found.source == "introspection" and not own.introspection_jwt_claim
-    return own.introspection if introspected else own.claims
+    introspected = found.source == "introspection"
+    return rules_for(settings_of(token, settings), found.claims, introspected=introspected)
 
 
 def _settings(connection: HTTPConnection) -> Settings:

@@ -45,6 +45,27 @@ def told(settings: Mapping[str, Any]) -> str:
             id="nothing set",
         ),
         pytest.param(
+            {
+                **ONE,
+                "access_token_trusted_issuers": {
+                    "https://a.example": {"jwks_uri": JWKS, "audiences_allowed": ["orders"]},
+                    "https://b.example": {"introspection_endpoint": ENDPOINT},
+                },
+            },
+            [
+                "A JWT: `iss` says whose keys and rules it has to meet; any but these issuers: 401.",
+                f"A JWT of https://a.example: its signature is verified with the keys of {JWKS};",
+                "  `aud` is 'orders' (else 403)",
+                (
+                    "A JWT of https://b.example: refused with 401, as "
+                    "access_token_trusted_issuers.https://b.example.jwks_uri is not set."
+                ),
+                f"Any other token: {ENDPOINT} is asked about it, WITHOUT an Authorization header",
+                "  `iss` is 'https://b.example' or is absent (else 401)",
+            ],
+            id="several issuers",
+        ),
+        pytest.param(
             {**JWT, "access_token_request_header": "authorization:basic", "access_token_optional": True},
             ["Read from the header Authorization, as Basic. A request that lacks it goes on."],
             id="basic, optional",

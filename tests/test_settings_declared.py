@@ -220,6 +220,7 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_dpop_nonces": False,
     "{}_mtls": "never",
     "{}_upstream_confirmation": "original_cnf",
+    "{}_trusted_issuers": {},
 }
 OWN_OF_CLAIMS: dict[str, Any] = {
     "{}_max_lifetime": None,

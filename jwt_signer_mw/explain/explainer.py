@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from jwt_signer_mw.explain.explanation import Asked, Explanation
-from jwt_signer_mw.explain.parts import (
-    TracedConsumers,
-    TracedExaminer,
-    TracedGuard,
-    TracedIntrospector,
-    TracedResigner,
-    TracedVerifier,
-)
+from jwt_signer_mw.explain.parts import TracedParts
 from jwt_signer_mw.explain.suggestions import suggest
 from jwt_signer_mw.explain.trace import Trace, Undecided
-from jwt_signer_mw.flows.lanes import Lane, lane_of
 from jwt_signer_mw.flows.pipeline import Pipeline
 from jwt_signer_mw.messages import Delivery, Forward, Incoming, Rejection
 from jwt_signer_mw.request.names import fold
@@ -34,7 +27,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.flows.keys import Keyring
     from jwt_signer_mw.messages import Decision
-    from jwt_signer_mw.settings import Settings, TokenSettings
+    from jwt_signer_mw.settings import Settings
 
 
 class ExplainingPipeline(Pipeline):
@@ -50,33 +43,7 @@ class ExplainingPipeline(Pipeline):
         clock: Clock,
     ) -> None:
         self.trace = trace
-
-        def open_lane(
-            token: TokenSettings,
-            settings: Settings,
-            keyring: Keyring,
-            cache: SharedCache,
-            consumers: Consumers,
-            clock: Clock,
-        ) -> Lane:
-            plain = lane_of(token, settings, keyring, cache, consumers, clock)
-            keys, hs = keyring.verification(token), settings.enable_hs_signatures
-            examiner = TracedExaminer(
-                trace,
-                token,
-                TracedVerifier(trace, token, keys, symmetric=hs),
-                TracedIntrospector(trace, token, settings, keyring, cache, clock),
-                TracedConsumers(trace, consumers),
-                clock,
-                settings.max_token_bytes,
-            )
-            resigner = None
-            if plain.resigner is not None:
-                resigner = TracedResigner(trace, token, settings, keyring.signing(token), clock)
-            guard = plain.guard and TracedGuard(trace, token, settings, clock)
-            return plain._replace(examiner=examiner, resigner=resigner, guard=guard)
-
-        super().__init__(settings, keyring, cache, consumers, clock, open_lane=open_lane)
+        super().__init__(settings, keyring, cache, consumers, clock, make=partial(TracedParts, trace))
 
     def reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
         self.trace.end(refusal)

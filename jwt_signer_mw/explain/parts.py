@@ -15,6 +15,8 @@ from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.explain.trace import Undecided, shown
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspected, Introspector
+from jwt_signer_mw.flows.issuers import IssuersExaminer
+from jwt_signer_mw.flows.lanes import Parts
 from jwt_signer_mw.flows.resign import Resigned, Resigner
 from jwt_signer_mw.flows.verify import Verifier, printable
 from jwt_signer_mw.jose import find_signer
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.messages import Consumer, Incoming
     from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
     from jwt_signer_mw.tokens.checks import Check
+    from jwt_signer_mw.tokens.claims import Claims
     from jwt_signer_mw.tokens.compact import Compact, Encoded, Token
 
 UNSIGNED = "(a new token)"  # in place of one that is not made
@@ -99,12 +102,12 @@ class TracedIntrospector(Introspector):
         answer = yield from super().introspect(token)
         how = "asked" if len(trace.steps) > before else "remembered"
         names = ", ".join(printable(name)[1:-1] for name in list(answer.claims)[:20])
-        trace.add("good", f"the token is active ({how}); members: {names}", option=self._option("endpoint"))
+        trace.add("good", f"the token is active ({how}); members: {names}", option=self._option)
         return answer
 
     def _ask(self, token: str, key: str) -> Flow[Answer]:
         if self._trace.offline:
-            raise Undecided("only the provider knows this token", option=self._option("endpoint"))
+            raise Undecided("only the provider knows this token", option=self._option)
         return (yield from super()._ask(token, key))
 
 
@@ -154,13 +157,24 @@ class TracedExaminer(Examiner):
         return credential.token
 
     def examine(self, token: Token, consumer: Consumer | None) -> Flow[Examined]:
-        trace, text = self._trace, str(token)
+        return (yield from super().examine(self.tell(str(token)), consumer))
+
+    def tell(self, text: str) -> Token:
+        """Notes which kind of token it is. Raises a refusal for what is none."""
+        trace = self._trace
         trace.stage, trace.token = "classified", self._token.name
         trace.compact, trace.claims = None, {}
         with suppress(Refusal):  # which comes up again, in its place
             self._tell_kind(read_compact(text))
-        classified = super().classify(Credential(text, split_segments(text)))
-        return (yield from super().examine(classified, consumer))
+        return self.kind_of(Credential(text, split_segments(text)))
+
+    def examine_jwt(self, *arguments: Any) -> Flow[Examined]:
+        self._trace.judged = self._token
+        return (yield from super().examine_jwt(*arguments))
+
+    def examine_opaque(self, *arguments: Any) -> Flow[Examined]:
+        self._trace.judged = self._token
+        return (yield from super().examine_opaque(*arguments))
 
     def _tell_kind(self, token: Compact | None) -> None:
         trace = self._trace
@@ -192,6 +206,57 @@ class TracedGuard(Guard):
         if self.dpop is not None and bond.key is not None:
             text = "the proof is by the token's key, for this request; whether it was used before is not told"
             trace.add("good", text, option=self.rules.option("dpop"))
+
+
+class TracedIssuersExaminer(IssuersExaminer):
+    def __init__(self, trace: Trace, token: TokenSettings, own: TracedExaminer, *arguments: Any) -> None:
+        super().__init__(token, own, *arguments)
+        self._trace = trace
+        self._teller = own
+
+    def classify(self, credential: Credential) -> Token:
+        return credential.token
+
+    def examine(self, token: Token, consumer: Consumer | None) -> Flow[Examined]:
+        return (yield from super().examine(self._teller.tell(str(token)), consumer))
+
+    def choose(self, claims: Claims) -> Examiner:
+        trace = self._trace
+        trace.claims = claims
+        examiner = super().choose(claims)
+        issuer = read_claim(claims, self._path)
+        trace.add("good", f"by the rules and keys of {shown(issuer)}", stage="key", option=self._option)
+        return examiner
+
+
+class TracedParts(Parts):
+    """Makes the parts that note what they do."""
+
+    def __init__(self, trace: Trace, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._trace = trace
+        self.consumers: TracedConsumers = TracedConsumers(trace, self.consumers)
+
+    def examiner_of_issuers(self, *arguments: Any) -> IssuersExaminer:
+        return TracedIssuersExaminer(self._trace, *arguments)
+
+    def examiner_by(self, token: TokenSettings) -> Examiner:
+        parts = (self.verifier(token), self.introspector(token), self.consumers, self.clock)
+        return TracedExaminer(self._trace, token, *parts, self.settings.max_token_bytes)
+
+    def verifier(self, token: TokenSettings) -> Verifier:
+        symmetric = self.settings.enable_hs_signatures
+        return TracedVerifier(self._trace, token, self.keyring.verification(token), symmetric=symmetric)
+
+    def introspector(self, token: TokenSettings) -> Introspector:
+        return TracedIntrospector(self._trace, token, *self.introspection)
+
+    def resigner(self, token: TokenSettings) -> Resigner:
+        return TracedResigner(self._trace, token, self.settings, self.keyring.signing(token), self.clock)
+
+    def guard(self, token: TokenSettings) -> Guard | None:
+        plain = super().guard(token)
+        return plain and TracedGuard(self._trace, token, self.settings, self.clock)
 
 
 class TracedResigner(Resigner):

@@ -29,6 +29,9 @@ class Case(NamedTuple):
 
     @property
     def token(self) -> TokenSettings:
+        """What it is judged by: of several issuers those of its own."""
+        if self.trace.judged is not None and self.trace.judged.name == self.trace.token:
+            return self.trace.judged
         tokens = (self.settings.channel_token, self.settings.access_token)
         return next((token for token in tokens if token.name == self.trace.token), tokens[-1])
 
@@ -39,9 +42,8 @@ class Case(NamedTuple):
     @property
     def rules(self) -> ClaimRules:
         """Those of the family that the refusal's parameter belongs to."""
-        introspection = self.token.introspection
-        prefix = f"{introspection.name}_"
-        return introspection if prefix in f"{self.refusal.option}_" else self.token.claims
+        prefix = "introspection_"
+        return self.token.introspection if prefix in f"{self.refusal.option}_" else self.token.claims
 
     @property
     def issuer(self) -> str:
@@ -125,31 +127,31 @@ def _typ(case: Case) -> str:
 
 
 def _no_jwks(case: Case) -> str:
-    return f"Set {case.name}_jwks_uri to the key set of the provider, or send an opaque token."
+    return f"Set {case.token.jwks.option('uri')} to the key set of the provider, or send an opaque token."
 
 
 def _no_endpoint(case: Case) -> str:
     return (
-        f"Send a JWT (three parts with dots between them), or set {case.name}_introspection_endpoint "
+        f"Send a JWT (three parts with dots between them), or set {_endpoint(case)} "
         "to have opaque tokens introspected."
     )
 
 
 def _introspection_off(case: Case) -> str:
-    return f"Send a JWT, or set enable_{case.name}_introspection to true."
+    return f"Send a JWT, or set {case.token.option('enable_introspection')} to true."
 
 
 def _inactive(case: Case) -> str:
     return (
         f"Get a new token: the provider at {_endpoint(case)} says that this one expired, was revoked, or is "
-        f"none of its own. If it should know it: may the client of {case.name}_introspection_authorization "
+        f"none of its own. If it should know it: may the client of {_authorization(case)} "
         "ask about it?"
     )
 
 
 def _introspection_refused(case: Case) -> str:
     return (
-        f"Check {case.name}_introspection_authorization: {_endpoint(case)} has to take it, and to answer "
+        f"Check {_authorization(case)}: {_endpoint(case)} has to take it, and to answer "
         "with status 200 and JSON."
     )
 
@@ -208,12 +210,12 @@ def _off_switch(case: Case) -> str:
 
 def _not_in_list(claim: str, allowed: str) -> Callable[[Case], str]:
     def suggestion(case: Case) -> str:
-        value, listed = case.claim(claim), getattr(case.rules, allowed) or ()
-        option = case.rules.option(allowed)
+        trusted = [one.issuer for one in case.token.trusted_issuers]
+        value, listed = case.claim(claim), getattr(case.rules, allowed) or trusted
+        option = case.refusal.option
         if value is None:
-            path = case.path(claim)
-            optional = case.rules.option("optional_claims")
-            return f"The token has no `{path}`. Get one that has, or add the path to {optional}."
+            optional = "" if trusted else f", or add the path to {case.rules.option('optional_claims')}"
+            return f"The token has no `{case.path(claim)}`. Get one that has{optional}."
         known = _list(map(shown, listed))
         return f"{shown(value)} is not in {option} ({known}): add it, or get a token for those."
 
@@ -308,11 +310,15 @@ SUGGESTIONS: Mapping[str, Callable[[Case], str]] = {
 
 
 def _jwks(case: Case) -> str:
-    return f"{case.name}_jwks_uri{case.issuer}"
+    return f"{case.token.jwks.option('uri')}{case.issuer}"
 
 
 def _endpoint(case: Case) -> str:
-    return f"{case.name}_introspection_endpoint"
+    return case.token.option("introspection_endpoint")
+
+
+def _authorization(case: Case) -> str:
+    return case.token.option("introspection_authorization")
 
 
 def _list(items: Any) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.explain.explanation import Mark, Stage
     from jwt_signer_mw.flows.commands import Command, Exchange, Flow, Reply
     from jwt_signer_mw.jose import KeySet
+    from jwt_signer_mw.settings import TokenSettings
     from jwt_signer_mw.tokens.compact import Compact
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Trace:
         self.claims: Mapping[str, Any] = {}  # that were looked at last
         self.compact: Compact | None = None
         self.keys: KeySet | None = None
+        self.judged: TokenSettings | None = None  # what the token is judged by
         self.ticks = ticks
         self._origins: dict[int, tuple[Stage, str]] = {}
 

@@ -94,31 +94,43 @@ class Examiner:
 
     def classify(self, credential: Credential) -> Token:
         """Which kind of token it is. Raises a refusal for what is none, or can have no key."""
+        token = self.kind_of(credential)
+        if isinstance(token, Encoded):
+            self.admit(token)
+        return token
+
+    def kind_of(self, credential: Credential) -> Token:
+        """`classify` that asks for no key."""
         if credential.segments is None:
             return credential.token
         try:
             encoded = read_segments(credential.token, credential.segments)
         except AlgorithmNotAllowed as refusal:  # a token without a signature, which only these keys accept
-            refusal.option = f"{self._token.name}_jwks_uri"
+            refusal.option = self._token.jwks.option("uri")
             raise
-        if encoded is None:
-            return credential.token
+        return credential.token if encoded is None else encoded
+
+    def admit(self, encoded: Encoded) -> None:
+        """Raises a refusal for a JWT of a wrong type, or that no key at hand or to be had can have signed."""
         self._types.check(encoded.header)
         if self._verifies:
             self._verifier.require_key(encoded)
-        return encoded
 
     def examine(self, token: Token, consumer: Consumer | None) -> Flow[Examined]:
         """Raises the refusal of the first step that fails. `consumer` is who is mapped already."""
         if isinstance(token, Encoded):
-            return self._examine_jwt(token, consumer)
-        return self._examine_opaque(token, consumer)
+            return self.examine_jwt(token, consumer)
+        return self.examine_opaque(token, consumer)
 
-    def _examine_jwt(self, encoded: Encoded, consumer: Consumer | None) -> Flow[Examined]:
-        rules, token = self._rules, encoded.decode()
+    def examine_jwt(
+        self, encoded: Encoded, consumer: Consumer | None, read: tuple[Compact, Claims] | None = None
+    ) -> Flow[Examined]:
+        """`read`: the token's parts and claims, where the caller had to look into it before."""
+        rules, (token, claims) = self._rules, read or (encoded.decode(), None)
         if self._verifies and (search := self._verifier.verify(token)) is not None:
             yield from search
-        claims = _parse(token)
+        if claims is None:
+            claims = parse_claims(token)
         run_checks(self._checks, claims, self._now())
         if consumer is None and rules.consumer_claim:
             consumer = yield from map_consumer(self._consumers, rules, claims)
@@ -143,7 +155,7 @@ class Examiner:
             return -math.inf
         return min(answer.until, valid_until(token.introspection, answer.claims))
 
-    def _examine_opaque(self, text: str, consumer: Consumer | None) -> Flow[Examined]:
+    def examine_opaque(self, text: str, consumer: Consumer | None) -> Flow[Examined]:
         token = self._token
         answer = yield from self._introspector.introspect(text)
         run_checks(self._introspection_checks, answer.claims, self._now())
@@ -158,7 +170,11 @@ class Examiner:
             is_checked = not token.trust_introspection and token.verify_signature and token.jwks.uri
             if is_checked and (search := self._verifier.verify(embedded)) is not None:  # decision 11
                 yield from search
-            claims, payload, expiry_claim = _parse(embedded), embedded.payload, token.claims.expiry_claim
+            claims, payload, expiry_claim = (
+                parse_claims(embedded),
+                embedded.payload,
+                token.claims.expiry_claim,
+            )
             checks = self._checks
         if not token.trust_introspection:
             run_checks(checks, claims, self._now())
@@ -184,7 +200,7 @@ class Examiner:
 
     def _embedded(self, claims: Claims, path: Path) -> Compact:
         text = read_claim(claims, path)
-        option = f"{self._token.name}_introspection_jwt_claim"
+        option = self._token.option("introspection_jwt_claim")
         if type(text) is not str:
             raise IntrospectionJwtMissing("no JWT in the introspection result", option=option)
         if len(text) > self._max_token_bytes:
@@ -196,10 +212,11 @@ class Examiner:
 
     @property
     def _header_option(self) -> str:
-        return f"{self._token.name}_request_header"
+        return self._token.option("request_header")
 
 
-def _parse(token: Compact) -> Claims:
+def parse_claims(token: Compact) -> Claims:
+    """Raises `TokenMalformed`."""
     try:
         return parse_object(token.payload)
     except Malformed as problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -77,8 +77,11 @@ class Introspector:
         )
         self._request = self._auth.dress(plain)
         # Results of one endpoint, asked with one set of credentials, are never another's.
-        who = (token.introspection_client, token.introspection_signed)
-        asked = (*self._request, token.introspection_body_args, token.introspection_hint, *map(astuple, who))
+        who = [
+            astuple(replace(part, name="", elsewhere=()))
+            for part in (token.introspection_client, token.introspection_signed)
+        ]
+        asked = (*self._request, token.introspection_body_args, token.introspection_hint, *who)
         self._scope = hashlib.sha256(repr(asked).encode()).digest()
 
     def introspect(self, token: str) -> Flow[Introspected]:
@@ -102,11 +105,10 @@ class Introspector:
         return hashlib.sha256(self._scope + token.encode()).hexdigest()
 
     def _require_configuration(self) -> None:
-        name = self._token.name
         if not self._token.enable_introspection:
-            raise IntrospectionDisabled("opaque token", option=f"enable_{name}_introspection")
+            raise IntrospectionDisabled("opaque token", option=self._token.option("enable_introspection"))
         if not self._token.introspection_endpoint:
-            raise IntrospectionNotConfigured("opaque token", option=f"{name}_introspection_endpoint")
+            raise IntrospectionNotConfigured("opaque token", option=self._option)
 
     def _ask(self, token: str, key: str) -> Flow[Answer]:
         if not self._caches:
@@ -129,13 +131,13 @@ class Introspector:
 
     def _ask_provider(self, token: str, key: str) -> Flow[Answer]:
         if len(self._under_way) >= MAX_UNDER_WAY:
-            raise ProviderUnavailable(f"{MAX_UNDER_WAY} tokens wait for it", option=self._option("endpoint"))
+            raise ProviderUnavailable(f"{MAX_UNDER_WAY} tokens wait for it", option=self._option)
         self._under_way.add(key)
         try:
             reply = yield from self._exchange(token)
         finally:
             self._under_way.discard(key)
-        option = self._option("endpoint")
+        option = self._option
         if reply.status != OK:
             raise IntrospectionRefused(f"status {reply.status}", option=option)
         body = yield from self._signed.open(reply)
@@ -159,11 +161,11 @@ class Introspector:
             if reply.status < SERVER_ERRORS:
                 return reply
             failure = f"status {reply.status}"
-        raise ProviderUnavailable(f"introspection failed twice: {failure}", option=self._option("endpoint"))
+        raise ProviderUnavailable(f"introspection failed twice: {failure}", option=self._option)
 
     def _read(self, body: bytes) -> dict[str, Any]:
         """The claims of an active token (RFC 7662 section 2.2): `active` is exactly true."""
-        option = self._option("endpoint")
+        option = self._option
         try:
             claims = parse_object(body)
         except Malformed as problem:
@@ -174,8 +176,9 @@ class Introspector:
             raise TokenInactive("a refresh token", option=option)
         return claims
 
-    def _option(self, part: str) -> str:
-        return f"{self._token.name}_introspection_{part}"
+    @property
+    def _option(self) -> str:
+        return self._token.option("introspection_endpoint")
 
 
 def _useful_until(body: bytes, now: float, ttl: float) -> float:

@@ -20,6 +20,7 @@ from jwt_signer_mw.flows.remote import Remote
 from jwt_signer_mw.flows.signers import NamedSigner, RemoteSigner
 from jwt_signer_mw.settings import KeysetSource
 from jwt_signer_mw.settings.addresses import is_url
+from jwt_signer_mw.settings.issuers import with_issuers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -73,8 +74,9 @@ class Keyring:
         self._clock = clock
         self._remote, self._own = remote, named
         tokens = (settings.access_token, settings.channel_token)
-        self._remotes = self._open_remotes(tokens)
-        self._named = self._open_named([one for token in tokens for one in _signings(token)], store)
+        judged = [one for token in tokens for one in with_issuers(token)]
+        self._remotes = self._open_remotes(judged)
+        self._named = self._open_named([one for token in judged for one in _signings(token)], store)
 
     def verification(self, token: TokenSettings) -> Remote | None:
         """The set behind `{token}_jwks_uri`."""

@@ -8,12 +8,14 @@ from jwt_signer_mw.binding.guard import Guard, guarding
 from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspector
+from jwt_signer_mw.flows.issuers import IssuersExaminer
 from jwt_signer_mw.flows.resign import Resigner
 from jwt_signer_mw.flows.verify import Verifier
 from jwt_signer_mw.request.rewrite import Output
+from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of, with_issuers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from jwt_signer_mw.settings import Settings, TokenSettings
     from jwt_signer_mw.tokens.compact import Token
 
+    AnyExaminer: TypeAlias = Examiner | IssuersExaminer
+
 
 class Lane(NamedTuple):
     """What happens to one of the two tokens."""
 
     header: str  # that carries it, folded; empty: switched off
-    examiner: Examiner
+    examiner: AnyExaminer
     resigner: Resigner | None  # None: nothing is signed
     upstream: Output | None
     original: Output | None
@@ -47,37 +51,63 @@ class Lane(NamedTuple):
             raise
 
 
-class LaneParts(NamedTuple):
-    """What makes parts of a lane that may be observed."""
+class Parts:
+    """Makes the parts of lanes. Who wants others in their place overrides what makes them."""
 
-    introspector: Callable[..., Introspector] = Introspector
-    resigner: Callable[..., Resigner] = Resigner
+    def __init__(
+        self, settings: Settings, keyring: Keyring, cache: SharedCache, consumers: Consumers, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.keyring = keyring
+        self.cache = cache
+        self.consumers = consumers
+        self.clock = clock
+        self.introspection = (settings, keyring, cache, clock)
 
+    def lane(self, token: TokenSettings) -> Lane:
+        examiner = self.examiner(token)
+        upstream = Output.of(token.upstream_header) if token.signs and token.upstream_header else None
+        original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
+        resigner = None if upstream is None else self.resigner(token)
+        header = "" if examiner.reader is None else examiner.reader.header
+        subjects = {
+            rules.subject_claim[0] for one in with_issuers(token) for rules in (one.claims, one.introspection)
+        }
+        names_owner = resigner is not None and resigner.keeps({"jti", *subjects})
+        guard = self.guard(token)
+        return Lane(header, examiner, resigner, upstream, original, names_owner, guard, name=token.name)
 
-PLAIN = LaneParts()
-OpenLane: TypeAlias = "Callable[[TokenSettings, Settings, Keyring, SharedCache, Consumers, Clock], Lane]"
+    def examiner(self, token: TokenSettings) -> AnyExaminer:
+        """For all that a token may be judged by."""
+        own = self.examiner_by(token)
+        if not token.trusted_issuers:
+            return own
+        issuers = {issuer: self.examiner_by(one) for issuer, one in by_issuer(token).items()}
+        opaque = issuers.get(endpoint_of(token) or "", own)
+        return self.examiner_of_issuers(token, own, opaque, issuers)
 
+    def examiner_of_issuers(
+        self, token: TokenSettings, own: Examiner, opaque: Examiner, issuers: Mapping[str, Examiner]
+    ) -> IssuersExaminer:
+        return IssuersExaminer(token, own, opaque, issuers)
 
-def lane_of(
-    token: TokenSettings,
-    settings: Settings,
-    keyring: Keyring,
-    cache: SharedCache,
-    consumers: Consumers,
-    clock: Clock,
-    parts: LaneParts = PLAIN,
-) -> Lane:
-    verifier = Verifier(token, keyring.verification(token), symmetric=settings.enable_hs_signatures)
-    introspector = parts.introspector(token, settings, keyring, cache, clock)
-    examiner = Examiner(token, verifier, introspector, consumers, clock, settings.max_token_bytes)
-    upstream = Output.of(token.upstream_header) if token.signs and token.upstream_header else None
-    original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
-    resigner = None if upstream is None else parts.resigner(token, settings, keyring.signing(token), clock)
-    header = "" if examiner.reader is None else examiner.reader.header
-    owner = {"jti", token.claims.subject_claim[0], token.introspection.subject_claim[0]}
-    names_owner = resigner is not None and resigner.keeps(owner)
-    guard = guarding(token, settings, cache, clock)
-    return Lane(header, examiner, resigner, upstream, original, names_owner, guard, name=token.name)
+    def examiner_by(self, token: TokenSettings) -> Examiner:
+        """By exactly these settings."""
+        parts = (self.verifier(token), self.introspector(token), self.consumers, self.clock)
+        return Examiner(token, *parts, self.settings.max_token_bytes)
+
+    def verifier(self, token: TokenSettings) -> Verifier:
+        symmetric = self.settings.enable_hs_signatures
+        return Verifier(token, self.keyring.verification(token), symmetric=symmetric)
+
+    def introspector(self, token: TokenSettings) -> Introspector:
+        return Introspector(token, *self.introspection)
+
+    def resigner(self, token: TokenSettings) -> Resigner:
+        return Resigner(token, self.settings, self.keyring.signing(token), self.clock)
+
+    def guard(self, token: TokenSettings) -> Guard | None:
+        return guarding(token, self.settings, self.cache, self.clock)
 
 
 def outputs(token: TokenSettings) -> list[Output]:

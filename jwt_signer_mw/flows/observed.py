@@ -13,7 +13,7 @@ from jwt_signer_mw.events import Judged, KeysFetched, KeysHeld, Recalled, Signed
 from jwt_signer_mw.flows.commands import within
 from jwt_signer_mw.flows.introspect import Introspector
 from jwt_signer_mw.flows.keys import Keyring
-from jwt_signer_mw.flows.lanes import LaneParts, lane_of
+from jwt_signer_mw.flows.lanes import Parts
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.flows.pipeline import Pipeline
 from jwt_signer_mw.flows.remote import Remote
@@ -79,8 +79,7 @@ def open_pipeline(
 
 class ObservedPipeline(Pipeline):
     def __init__(self, post: Post, *parts: Any) -> None:
-        observed = LaneParts(partial(ObservedIntrospector, post), partial(ObservedResigner, post))
-        super().__init__(*parts, open_lane=partial(lane_of, parts=observed))
+        super().__init__(*parts, make=partial(ObservedParts, post))
         self._post = post
 
     def decide(self, incoming: Incoming, name: bytes | None = None) -> Flow[Decision]:
@@ -93,6 +92,20 @@ class ObservedPipeline(Pipeline):
         outcome = "forwarded" if isinstance(decision, Forward) else "refused"
         self._post.observers.tell(Judged(self.policy, outcome, ticks() - began))
         return decision
+
+
+class ObservedParts(Parts):
+    """Makes the parts that tell what they do."""
+
+    def __init__(self, post: Post, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._post = post
+
+    def introspector(self, token: TokenSettings) -> Introspector:
+        return ObservedIntrospector(self._post, token, *self.introspection)
+
+    def resigner(self, token: TokenSettings) -> Resigner:
+        return ObservedResigner(self._post, token, self.settings, self.keyring.signing(token), self.clock)
 
 
 class ObservedIntrospector(Introspector):

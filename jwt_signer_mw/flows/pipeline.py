@@ -23,7 +23,7 @@ from jwt_signer_mw.events import (
 )
 from jwt_signer_mw.flows.answers import purge_answers
 from jwt_signer_mw.flows.commands import Call, Once
-from jwt_signer_mw.flows.lanes import lane_of, outputs
+from jwt_signer_mw.flows.lanes import Parts, outputs
 from jwt_signer_mw.flows.purge import Purged, Stamp
 from jwt_signer_mw.flows.verdicts import VerdictCache, name_of
 from jwt_signer_mw.flows.writing import Writer
@@ -33,6 +33,7 @@ from jwt_signer_mw.request.exempt import ExemptPaths
 from jwt_signer_mw.request.metadata import Metadata
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
 from jwt_signer_mw.request.responses import challenges_of, render
+from jwt_signer_mw.settings.issuers import with_issuers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.consumers import Consumers
     from jwt_signer_mw.flows.examine import Examined
     from jwt_signer_mw.flows.keys import Keyring
-    from jwt_signer_mw.flows.lanes import OpenLane
     from jwt_signer_mw.flows.purge import Purge
     from jwt_signer_mw.flows.resign import Resigned
     from jwt_signer_mw.flows.verdicts import Verdict
@@ -68,11 +68,12 @@ class Pipeline:
         clock: Clock,
         observers: Observers = NO_OBSERVERS,
         *,
-        open_lane: OpenLane = lane_of,
+        make: type[Parts] | Callable[..., Parts] = Parts,
     ) -> None:
-        """`open_lane` puts other parts in the place of `lane_of`'s: see `jwt_signer_mw.explain`."""
+        """`make` puts other parts in the place of the plain ones: see `jwt_signer_mw.explain`."""
         tokens = (settings.access_token, settings.channel_token)
-        lanes = [open_lane(token, settings, keyring, cache, consumers, clock) for token in tokens]
+        parts = make(settings, keyring, cache, consumers, clock)
+        lanes = [parts.lane(token) for token in tokens]
         self.settings = settings
         self.policy = observers.policy
         self.keyring = keyring
@@ -96,7 +97,10 @@ class Pipeline:
         self._lanes = tuple(lane._replace(place=places.get(lane.header, -1)) for lane in lanes)
         self._recalls = self.verdicts.enabled and not self.binds
         self._subjects = {
-            rules.subject_claim for token in tokens for rules in (token.claims, token.introspection)
+            rules.subject_claim
+            for token in tokens
+            for one in with_issuers(token)
+            for rules in (one.claims, one.introspection)
         }
         self._cache = cache
         self._stamp = Stamp(cache, clock, life=settings.verdict_cache_ttl if self.verdicts.enabled else 0)

@@ -79,10 +79,10 @@ def document_of(settings: Settings) -> dict[str, Any]:
 
 def issuers_of(token: TokenSettings) -> Iterator[str]:
     """Those that are accepted and can be asked: RFC 8414 makes an issuer a URL."""
-    for rules in (token.claims, token.introspection):
-        for issuer in rules.issuers_allowed or ():
-            if issuer.startswith(("https://", "http://")):
-                yield issuer
+    listed = [issuer for one in (token.claims, token.introspection) for issuer in one.issuers_allowed or ()]
+    for issuer in (*listed, *(trusted.issuer for trusted in token.trusted_issuers)):
+        if issuer.startswith(("https://", "http://")):
+            yield issuer
 
 
 def scopes_of(token: TokenSettings) -> Iterator[str]:

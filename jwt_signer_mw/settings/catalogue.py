@@ -115,6 +115,16 @@ ENTRIES = (
         "Signed introspection results can't be verified.",
         "They need keys, an issuer and our client identifier.",
     ),
+    Entry(
+        "settings.E032",
+        "A parameter is for one issuer, where several are trusted.",
+        "Move it into the map of trusted issuers.",
+    ),
+    Entry(
+        "settings.E033",
+        "A trusted issuer has neither keys nor an endpoint.",
+        "Give it a `jwks_uri` or an `introspection_endpoint`.",
+    ),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
     Entry("settings.W003", "Both tokens come from one header.", "Give each token a header of its own."),
@@ -155,6 +165,7 @@ ENTRIES = (
         "The metadata of the resource name no authorization server.",
         "List issuers in `access_token_issuers_allowed`, or `authorization_servers` in `resource_metadata`.",
     ),
+    Entry("settings.W014", "Trusted issuers share keys.", "Trust one, or ask for keys of their own."),
 )
 
 BY_ID = {entry.id: entry for entry in ENTRIES}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jwt_signer_mw.settings.catalogue import problem
+from jwt_signer_mw.settings.issuers import by_issuer
 from jwt_signer_mw.tokens.compact import OTHER_PURPOSES, bare_type
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 def find_contradictions(settings: Parameters) -> Iterator[Problem]:
     for token in (settings.access_token, settings.channel_token):
-        for rule in RULES:
-            yield from rule(token)
+        for judged in by_issuer(token).values() or (token,):
+            for rule in RULES:
+                yield from rule(judged)
 
 
 def find_limit_without_expiry(token: TokenSettings) -> Iterator[Problem]:

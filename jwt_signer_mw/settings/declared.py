@@ -16,6 +16,7 @@ from jwt_signer_mw.settings.introspecting import (
     IntrospectionClient,
     SignedIntrospection,
 )
+from jwt_signer_mw.settings.issuers import IssuerMap, TrustedIssuer, options_per_issuer
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, Text, TextList, TextMap
 from jwt_signer_mw.settings.observation import ObservedOptions
 from jwt_signer_mw.settings.options import SINCE
@@ -43,6 +44,14 @@ class TokenSettings(Part):
         "verify_{}_signature", True, "Check the signature of a JWT.", since="<=3.4"
     )
     jwks: KeysetSource = part(KeysetSource, "{}_jwks_uri")
+    trusted_issuers: tuple[TrustedIssuer, ...] = parameter(
+        "{}_trusted_issuers",
+        IssuerMap(lambda: options_per_issuer(TokenSettings)),
+        (),
+        "Map from each accepted issuer of JWTs to its `jwks_uri`, `audiences_allowed` and the like.",
+        since=SINCE,
+        null="default",
+    )
     endpoints_ssl_verify: bool = switch(
         "{}_endpoints_ssl_verify", True, "Check the TLS certificates of endpoints.", since="3.13"
     )

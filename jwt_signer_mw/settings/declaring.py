@@ -75,11 +75,13 @@ class Part:
     """Some parameters that belong together; `name` fills the hole of their flat names."""
 
     name: str = ""
+    elsewhere: tuple[tuple[str, str], ...] = ()  # flat names, and what users wrote in their place
 
     def option(self, field_name: str) -> str:
-        """The flat name of the parameter that this field holds. Raises `KeyError`."""
+        """The flat name of the parameter that this field holds, or its place in a map. Raises `KeyError`."""
         declared: Declared = type(self).__dataclass_fields__[field_name].metadata[_DECLARED]
-        return declared.template.format(self.name)
+        flat = declared.template.format(self.name)
+        return dict(self.elsewhere).get(flat, flat) if self.elsewhere else flat
 
 
 def parameter(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jwt_signer_mw.settings.addresses import fault_of_keyset, is_url
 from jwt_signer_mw.settings.catalogue import problem
 from jwt_signer_mw.settings.introspecting import NEVER, PRIVATE_KEY, SECRET_BASIC, SECRET_POST, TLS
+from jwt_signer_mw.settings.issuers import by_issuer, with_issuers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +25,12 @@ _NEEDED = {
 
 def find_introspection_faults(settings: Parameters) -> Iterator[Problem]:
     for token in (settings.access_token, settings.channel_token):
-        yield from _find_missing_credentials(token)
-        yield from _find_bad_assertion_keys(token)
-        yield from _find_unaskable_jwts(token)
-        yield from _find_unverifiable_answers(token)
+        for one in with_issuers(token):
+            yield from _find_missing_credentials(one)
+            yield from _find_bad_assertion_keys(one)
+            yield from _find_unverifiable_answers(one)
+        for judged in by_issuer(token).values() or (token,):
+            yield from _find_unaskable_jwts(judged)
 
 
 def _find_missing_credentials(token: TokenSettings) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +31,14 @@ class Unreadable(ValueError):
     def __init__(self, problem: str, text: str) -> None:
         self.problem = problem
         super().__init__(text)
+
+
+class SeveralUnreadable(Unreadable):
+    """Several values inside one can't be used: each with its path inside."""
+
+    def __init__(self, found: Sequence[tuple[str, Unreadable]]) -> None:
+        self.found = found
+        super().__init__(found[0][1].problem, "; ".join(f"{path}: {one}" for path, one in found))
 
 
 def wrong_type(wanted: str, value: object) -> Unreadable:

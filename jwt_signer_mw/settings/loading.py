@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from jwt_signer_mw.settings.catalogue import problem
 from jwt_signer_mw.settings.declared import Parameters
 from jwt_signer_mw.settings.declaring import Option, walk
-from jwt_signer_mw.settings.kinds import Unreadable, describe
+from jwt_signer_mw.settings.issuers import IssuerMap
+from jwt_signer_mw.settings.kinds import SeveralUnreadable, Unreadable, describe
 from jwt_signer_mw.settings.references import mentions_reference, resolve
 from jwt_signer_mw.settings.services import CertificateName
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from jwt_signer_mw.errors import Problem
+    from jwt_signer_mw.settings.services import ClientCertificate
 
 PREFIX = "JWT_SIGNER_"
 OPTIONS: Mapping[str, Option] = {option.name: option for option in walk(Parameters)}
@@ -39,12 +41,15 @@ def read_values(
     """
     values: dict[str, Any] = {}
     problems = [*_unknown_names(given), *_unknown_variables(variables)]
-    for option, value in _merged(given, variables):
+    for option, value in sorted(_merged(given, variables), key=_are_certificates, reverse=True):
         try:
-            values[option.name] = _read(option, value, vault)
+            values[option.name] = _read(option, value, vault, values)
+        except SeveralUnreadable as several:
+            problems += (
+                problem(one.problem, f"{option.name}.{path}", str(one)) for path, one in several.found
+            )
         except Unreadable as unreadable:
             problems.append(problem(unreadable.problem, option.name, str(unreadable)))
-    problems += _look_up_certificates(values)
     return values, problems
 
 
@@ -65,15 +70,31 @@ def _merged(given: Mapping[Any, object], variables: Mapping[str, str]) -> Iterat
             yield option, option.parse(variables[variable])
 
 
-def _read(option: Option, value: object, vault: Mapping[str, str]) -> Any:
-    if option.declared.referenceable:
+def _are_certificates(pair: tuple[Option, object]) -> bool:
+    """Read first, since others name them."""
+    return pair[0].name == "certificates"
+
+
+def _read(option: Option, value: object, vault: Mapping[str, str], known: Mapping[str, Any]) -> Any:
+    """The value; `known` are those that were read before. Raises `Unreadable`."""
+    declared = option.declared
+    if isinstance(declared.kind, IssuerMap) and value is not None:
+        return declared.kind.read_by(value, lambda inner, one: _read(inner, one, vault, known))
+    if declared.referenceable:
         value = resolve(value, vault)
     read = option.read(value)
-    if option.declared.referenceable and isinstance(value, str) and isinstance(read, tuple):
+    if declared.referenceable and isinstance(value, str) and isinstance(read, tuple):
         read = option.read(resolve(read, vault))  # a list as text may name references
     if mentions_reference(read):
         raise Unreadable("settings.E011", "has a reference in it that is not resolved here.")
-    return read
+    return _certificate(read, known) if isinstance(read, CertificateName) else read
+
+
+def _certificate(name: CertificateName, known: Mapping[str, Any]) -> ClientCertificate:
+    certificate: ClientCertificate | None = dict(known.get("certificates", ())).get(name.id)
+    if certificate is None:
+        raise Unreadable("settings.E012", "names a certificate that is not in `certificates`.")
+    return certificate
 
 
 def _unknown_names(given: Mapping[Any, object]) -> Iterator[Problem]:
@@ -100,13 +121,3 @@ def _suggestion(name: str, prefix: str) -> str:
     if not near:
         return ""
     return f"Did you mean {prefix}{near[0].upper() if prefix else near[0]}?"
-
-
-def _look_up_certificates(values: dict[str, Any]) -> Iterator[Problem]:
-    """Replace names of client certificates by their files."""
-    known = dict(values.get("certificates", ()))
-    for name, value in values.copy().items():
-        if isinstance(value, CertificateName):
-            values[name] = known.get(value.id)
-            if values[name] is None:
-                yield problem("settings.E012", name, "names a certificate that is not in `certificates`.")

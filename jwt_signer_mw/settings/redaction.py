@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jwt_signer_mw.settings.issuers import IssuerMap
+
 if TYPE_CHECKING:
     from jwt_signer_mw.settings.declaring import Option
 
@@ -18,6 +20,13 @@ def shown(option: Option, value: object) -> object:
     """The plain value as it may be shown; of an object only the name of its type."""
     if not isinstance(value, (str, list, dict, bool, int, float, type(None))):
         return f"<{type(value).__name__}>"
+    kind = option.declared.kind
+    if isinstance(kind, IssuerMap) and isinstance(value, dict):
+        inside = kind.options()
+        return {
+            issuer: {name: shown(inside[name], one) for name, one in given.items()}
+            for issuer, given in value.items()
+        }
     if not option.declared.secret or value is None:
         return value
     if isinstance(value, list):

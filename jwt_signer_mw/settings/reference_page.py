@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jwt_signer_mw.settings.catalogue import ENTRIES
+from jwt_signer_mw.settings.issuers import IssuerMap
 from jwt_signer_mw.settings.kinds import (
     Boolean,
     ClaimPath,
@@ -176,6 +177,7 @@ _TYPES: dict[type, str] = {
     Members: "JSON object",
     Certificate: "certificate",
     CertificateMap: "map of certificates",
+    IssuerMap: "map from an issuer to a map",
     Service: "URL, dotted path or object",
     Consumers: "list, URL, dotted path or object",
     Observers: "list of names, dotted paths or objects",

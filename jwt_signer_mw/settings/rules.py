@@ -26,6 +26,8 @@ from jwt_signer_mw.settings.binding_rules import find_binding_problems
 from jwt_signer_mw.settings.catalogue import problem
 from jwt_signer_mw.settings.contradictions import find_contradictions
 from jwt_signer_mw.settings.introspection_rules import find_introspection_faults
+from jwt_signer_mw.settings.issuer_rules import find_one_issuer_among_several, find_silent_issuers
+from jwt_signer_mw.settings.issuers import with_issuers
 from jwt_signer_mw.settings.services import CONSUMER_FIELDS
 from jwt_signer_mw.settings.weaknesses import find_weaknesses
 
@@ -45,15 +47,13 @@ _FORM = re.compile(r"[A-Za-z0-9\-._~*+%&=!'(),;:@/?$]+")
 
 def check(settings: Parameters) -> Iterator[Problem]:
     """Errors and warnings of settings whose single values are all readable."""
-    for rule in RULES:
-        yield from rule(settings)
-    yield from find_contradictions(settings)
-    yield from find_binding_problems(settings)
-    yield from find_weaknesses(settings)
+    found = [one for rule in RULES for one in rule(settings)]
+    found += (*find_contradictions(settings), *find_binding_problems(settings), *find_weaknesses(settings))
+    yield from dict.fromkeys(found)  # once, what issuers share
 
 
 def find_halves_of_pairs(settings: Parameters) -> Iterator[Problem]:
-    for token in tokens(settings):
+    for token in tokens_and_issuers(settings):
         for source in (token.jwks, token.keyset):
             present = (source.client_username is not None, source.client_password is not None)
             if present == (True, False):
@@ -63,7 +63,7 @@ def find_halves_of_pairs(settings: Parameters) -> Iterator[Problem]:
 
 
 def find_unusable_user_names(settings: Parameters) -> Iterator[Problem]:
-    for token in tokens(settings):
+    for token in tokens_and_issuers(settings):
         for source in (token.jwks, token.keyset):
             if ":" in (source.client_username or ""):
                 yield problem("settings.E021", source.option("client_username"), "has a colon in it.")
@@ -98,7 +98,7 @@ def _outputs(settings: Parameters) -> Iterator[tuple[str, str]]:
 
 
 def find_bad_urls(settings: Parameters) -> Iterator[Problem]:
-    for token in tokens(settings):
+    for token in tokens_and_issuers(settings):
         if token.jwks.uri and (fault := fault_of_url(token.jwks.uri, KEYSET_SCHEMES)):
             yield problem("settings.E024", token.jwks.option("uri"), fault)
         if token.keyset.uri and (fault := fault_of_keyset(token.keyset.uri)):
@@ -153,14 +153,14 @@ def find_unsendable_values(settings: Parameters) -> Iterator[Problem]:
             yield problem("settings.E029", option, "has a character that a bearer token can't have.")
     if not (settings.realm or "").isascii():
         yield problem("settings.E029", "realm", "has a character outside ASCII.")
-    for token in tokens(settings):
+    for token in tokens_and_issuers(settings):
         if not (token.introspection_authorization or "").isascii():
             option = token.option("introspection_authorization")
             yield problem("settings.E029", option, "has a character outside ASCII.")
 
 
 def find_bad_body_arguments(settings: Parameters) -> Iterator[Problem]:
-    for token in tokens(settings):
+    for token in tokens_and_issuers(settings):
         arguments = token.introspection_body_args
         if arguments is None:
             continue
@@ -197,6 +197,12 @@ def tokens(settings: Parameters) -> tuple[TokenSettings, TokenSettings]:
     return settings.access_token, settings.channel_token
 
 
+def tokens_and_issuers(settings: Parameters) -> Iterator[TokenSettings]:
+    """Also the settings that each trusted issuer's tokens are judged by."""
+    for token in tokens(settings):
+        yield from with_issuers(token)
+
+
 RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_halves_of_pairs,
     find_unusable_user_names,
@@ -212,4 +218,6 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_ambiguous_consumers,
     find_bad_resource,
     find_introspection_faults,
+    find_one_issuer_among_several,
+    find_silent_issuers,
 )

@@ -8,6 +8,8 @@ from jwt_signer_mw.request.metadata import issuers_of
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.settings.addresses import is_plain_http
 from jwt_signer_mw.settings.catalogue import problem
+from jwt_signer_mw.settings.issuer_rules import find_shared_keys
+from jwt_signer_mw.settings.issuers import with_issuers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +28,10 @@ def find_weaknesses(settings: Parameters) -> Iterator[Problem]:
     for rule in RULES:
         yield from rule(settings)
     for token in (settings.access_token, settings.channel_token):
-        for token_rule in TOKEN_RULES:
-            yield from token_rule(token)
+        for one in with_issuers(token):
+            for token_rule in TOKEN_RULES:
+                yield from token_rule(one)
+        yield from find_shared_keys(token)
 
 
 def find_symmetric_signatures(settings: Parameters) -> Iterator[Problem]:
@@ -76,7 +80,7 @@ def find_open_resource(settings: Parameters) -> Iterator[Problem]:
         return
     if is_plain_http(identifier):
         yield problem("settings.W007", "resource", "is not https: clients will refuse it.")
-    for families in _families(token):
+    for families in [family for judged in with_issuers(token) for family in _families(judged)]:
         if not any(one.verify_audience and one.audiences_allowed for one in families):
             text = f"is set, and {families[0].option('audiences_allowed')} is not."
             yield problem("settings.W090", "resource", text)
@@ -120,7 +124,7 @@ def find_missing_lists(token: TokenSettings) -> Iterator[Problem]:
 
 def _families(token: TokenSettings) -> Iterator[list[ClaimRules]]:
     """For each form in which the token is accepted, the claim rules that it has to pass."""
-    if accepts_jwt(token) or not introspects(token):
+    if not token.trusted_issuers and (accepts_jwt(token) or not introspects(token)):
         yield [token.claims]
     if introspects(token):
         yield [token.introspection, *([] if token.trust_introspection else [token.claims])]
@@ -141,7 +145,7 @@ def find_certain_refusal(token: TokenSettings) -> Iterator[Problem]:
         if not token.optional:
             text = "is not set and the token is not optional: every request is answered with 500."
             yield problem("settings.W010", token.option("request_header"), text)
-    elif not accepts_jwt(token) and not introspects(token):
+    elif not token.trusted_issuers and not accepts_jwt(token) and not introspects(token):
         text = "is not set, and neither is an introspection endpoint: every token is refused."
         yield problem("settings.W011", token.jwks.option("uri"), text)
 

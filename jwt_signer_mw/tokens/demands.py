@@ -7,13 +7,14 @@ import functools
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from jwt_signer_mw.errors import TokenMissing
+from jwt_signer_mw.settings.issuers import rules_for
 from jwt_signer_mw.tokens.checks import Check, compile_checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jwt_signer_mw.messages import Identity, Source
-    from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
+    from jwt_signer_mw.messages import Identity
+    from jwt_signer_mw.settings import ClaimRules, Settings
 
 TokenName: TypeAlias = Literal["access_token", "channel_token"]
 
@@ -39,14 +40,9 @@ class ScopeDemand:
         token = getattr(identity, self.token)
         if token is None:
             raise TokenMissing("an exempt request, or an optional token")
-        rules = _rules(getattr(settings, self.token), token.source)
+        introspected = token.source == "introspection"
+        rules = rules_for(getattr(settings, self.token), token.claims, introspected=introspected)
         _scope_check(rules, self.scopes).run(token.claims, 0.0)
-
-
-def _rules(settings: TokenSettings, source: Source) -> ClaimRules:
-    """Those of the document that the claims are from: an embedded JWT is none of introspection's."""
-    is_result = source == "introspection" and settings.introspection_jwt_claim is None
-    return settings.introspection if is_result else settings.claims
 
 
 @functools.lru_cache(maxsize=256)

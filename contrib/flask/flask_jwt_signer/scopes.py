@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from flask_jwt_signer.proxies import current_identity
 from jwt_signer_mw.errors import Refusal, TokenMissing
+from jwt_signer_mw.settings.issuers import rules_for
 from jwt_signer_mw.tokens.checks import Check, compile_checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flask_jwt_signer.gate import Gate
-    from jwt_signer_mw.messages import Source
     from jwt_signer_mw.settings import ClaimRules, TokenSettings
 
 TokenName: TypeAlias = Literal["access_token", "channel_token"]
@@ -40,13 +40,8 @@ class ScopeRule:
         token = getattr(current_identity, self._token)
         if token is None:
             raise TokenMissing("an exempt request, or an optional token")
-        _scope_check(_rules(settings, token.source), self._scopes).run(token.claims, 0.0)
-
-
-def _rules(settings: TokenSettings, source: Source) -> ClaimRules:
-    """Those of the document that the claims are from."""
-    is_result = source == "introspection" and settings.introspection_jwt_claim is None
-    return settings.introspection if is_result else settings.claims
+        rules = rules_for(settings, token.claims, introspected=token.source == "introspection")
+        _scope_check(rules, self._scopes).run(token.claims, 0.0)
 
 
 @functools.lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from jwt_signer_mw.command.description.checks import describe_checks, spell, spe
 from jwt_signer_mw.command.description.sentence import Sentence
 from jwt_signer_mw.request.rewrite import Output
 from jwt_signer_mw.settings.addresses import is_url
+from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of
 from jwt_signer_mw.settings.weaknesses import introspects
 from jwt_signer_mw.tokens.profiles import PROFILES
 
@@ -24,7 +25,7 @@ def describe_token(token: TokenSettings, settings: Settings) -> Iterator[Sentenc
         return
     yield Sentence(_reading(token))
     yield from _jwt(token, settings)
-    yield from _opaque(token, settings)
+    yield from _opaque(by_issuer(token).get(endpoint_of(token) or "", token), settings)
     yield from map(Sentence, _consumer(token))
     yield from map(Sentence, _signing(token, settings))
 
@@ -48,15 +49,25 @@ def _reading(token: TokenSettings) -> str:
 
 
 def _jwt(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
+    if not token.trusted_issuers:
+        yield from _jwt_by(token, settings, "A JWT")
+        return
+    path = spell_path(token.claims.issuer_claim)
+    yield Sentence(f"A JWT: `{path}` says whose keys and rules it has to meet; any but these issuers: 401.")
+    for issuer, one in by_issuer(token).items():
+        yield from _jwt_by(one, settings, f"A JWT of {issuer}")
+
+
+def _jwt_by(token: TokenSettings, settings: Settings, what: str) -> Iterator[Sentence]:
     if not token.verify_signature:
-        yield Sentence("A JWT: its signature is NOT verified; anybody can make one up.")
+        yield Sentence(f"{what}: its signature is NOT verified; anybody can make one up.")
     elif token.jwks.uri is None:
-        yield Sentence(f"A JWT: refused with 401, as {token.jwks.option('uri')} is not set.")
+        yield Sentence(f"{what}: refused with 401, as {token.jwks.option('uri')} is not set.")
         return
     else:
         symmetric = "accepted" if settings.enable_hs_signatures else "refused with 401"
         yield Sentence(
-            f"A JWT: its signature is verified with the keys of {_source(token.jwks, token)}; "
+            f"{what}: its signature is verified with the keys of {_source(token.jwks, token)}; "
             f"HMAC signatures are {symmetric}. The keys are loaded when first needed, "
             f"{_reloads(token.jwks, settings)}."
         )
