@@ -121,8 +121,10 @@ function client(id, more) {
   return { client_id: id, client_secret: `${id}-secret`, redirect_uris: [], response_types: [], ...more };
 }
 
+const forTokens = { grant_types: ['client_credentials'], scope: SCOPES.join(' ') };
 const clients = [
-  client('service', { grant_types: ['client_credentials'], scope: SCOPES.join(' ') }),
+  client('service', forTokens),
+  ...(options.tls ? [client('bound', { ...forTokens, tls_client_certificate_bound_access_tokens: true })] : []),
   client('middleware', { grant_types: [], introspection_signed_response_alg: 'RS256' }),
 ];
 
@@ -146,8 +148,14 @@ function buildProvider(issuer) {
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      dPoP: { enabled: true }, // for whoever sends a proof to the token endpoint
       introspection: { enabled: true, allowedPolicy: (ctx, caller) => caller.clientId.startsWith('middleware') },
       jwtIntrospection: { enabled: true },
+      mTLS: {
+        enabled: Boolean(options.tls),
+        certificateBoundAccessTokens: true, // for the client "bound"
+        getCertificate: (ctx) => ctx.req.socket.getPeerX509Certificate()?.toString(),
+      },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => undefined,
