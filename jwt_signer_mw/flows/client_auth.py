@@ -64,8 +64,8 @@ class ClientAuth:
         """RFC 7523 section 3: new for each exchange, since a provider takes each `jti` once."""
         key, alg = keys.key or (yield from keys.ready()), self._client.algorithm
         message = f"{self._header(key)}.{self._claims()}".encode("ascii")
-        if alg in SLOW:
-            signature = yield Call(key.sign, (alg, message), burns=True)
+        if alg in SLOW or key.is_elsewhere:
+            signature = yield Call(key.sign, (alg, message), burns=not key.is_elsewhere)
         else:
             signature = key.sign(alg, message)
         keys.used(self._now() + ASSERTION_LIFE)

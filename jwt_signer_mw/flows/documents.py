@@ -12,13 +12,14 @@ from urllib.parse import unquote, urlsplit
 
 from jwt_signer_mw.errors import TransportError
 from jwt_signer_mw.flows.commands import Exchange, call, compute, fetch
-from jwt_signer_mw.jose import load_keyset
+from jwt_signer_mw.jose import KeySet, load_keyset
+from jwt_signer_mw.settings.vault_addresses import is_vault
+from jwt_signer_mw.vaults import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jwt_signer_mw.flows.commands import Flow
-    from jwt_signer_mw.jose import KeySet
 
 log = logging.getLogger("jwt_signer_mw.keys")
 
@@ -51,6 +52,10 @@ class Source(NamedTuple):
         return self.url[:5].lower() == "file:"
 
     @property
+    def is_vault(self) -> bool:
+        return is_vault(self.url)
+
+    @property
     def place(self) -> str:
         """The URL for a log: without user, query and fragment, which may hold secrets."""
         parts = urlsplit(self.url)
@@ -70,6 +75,8 @@ def read_document(source: Source) -> Flow[Document]:
 
     The content type does not matter: real providers send many.
     """
+    if source.is_vault:
+        return (yield from call(_read_vault, source))
     if source.is_file:
         return (yield from call(_read_file, source))
     exchange = Exchange(
@@ -103,6 +110,13 @@ def fresh_for(headers: Mapping[str, str]) -> float | None:
     if not (life.isascii() and life.isdigit() and age.isascii() and age.isdigit()):
         return 0.0
     return max(0.0, min(float(life[:MAX_DIGITS]), MAX_LIFE) - min(float(age[:MAX_DIGITS]), MAX_LIFE))
+
+
+def _read_vault(source: Source) -> Document:
+    """The keys as they are now; which of them signs is part of the digest."""
+    keys = open_vault(source.url, source.timeout).read()
+    names = " ".join(key.thumbprint for key in keys)
+    return Document(KeySet(keys), hashlib.sha256(names.encode()).digest())
 
 
 def _read_file(source: Source) -> Document:

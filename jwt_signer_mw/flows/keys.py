@@ -108,7 +108,7 @@ class Keyring:
         for named in self._named.values():
             yield from self._prepare_named(named)
         for remote in self._remotes.values():
-            if remote.source.signing and remote.source.is_file:
+            if remote.source.signing and (remote.source.is_file or remote.source.is_vault):
                 yield from self._prepare_file(remote)
         self._schedule()
 

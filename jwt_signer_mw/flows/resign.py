@@ -78,8 +78,9 @@ class Resigner:
         return Resigned((b"%b.%b" % (message, base64url(signature))).decode("ascii"), until)
 
     def _sign(self, key: Key, message: bytes) -> Flow[bytes]:
-        if self._burns:
-            return cast("bytes", (yield Call(key.sign, (self._algorithm, message), burns=True)))
+        if self._burns or key.is_elsewhere:
+            call = Call(key.sign, (self._algorithm, message), burns=not key.is_elsewhere)
+            return cast("bytes", (yield call))
         return key.sign(self._algorithm, message)
 
     def _new_claims(self, examined: Examined) -> tuple[Claims, float]:

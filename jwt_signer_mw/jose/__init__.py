@@ -6,8 +6,9 @@ lengths are exact, and python-jose only ever sees prebuilt keys.
 
 from jwt_signer_mw.algorithms import ASYMMETRIC, SIGNING_ALGORITHMS, SYMMETRIC
 from jwt_signer_mw.jose.compact import find_signer, sign_compact, verify_compact, verify_signature
+from jwt_signer_mw.jose.export import to_jwk
 from jwt_signer_mw.jose.generation import generate_key
-from jwt_signer_mw.jose.key import Key, load_key
+from jwt_signer_mw.jose.key import Key, bind_key, load_key
 from jwt_signer_mw.jose.keyset import KeySet, load_keyset, load_pem
 
 __all__ = [
@@ -16,12 +17,14 @@ __all__ = [
     "SYMMETRIC",
     "Key",
     "KeySet",
+    "bind_key",
     "find_signer",
     "generate_key",
     "load_key",
     "load_keyset",
     "load_pem",
     "sign_compact",
+    "to_jwk",
     "verify_compact",
     "verify_signature",
 ]

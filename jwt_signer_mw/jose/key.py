@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 
 from jwt_signer_mw.algorithms import ALGORITHMS
-from jwt_signer_mw.errors import SigningFailed
+from jwt_signer_mw.errors import SigningFailed, StoreError
 from jwt_signer_mw.jose.material import Material, read_material
 from jwt_signer_mw.jose.primitives import build_primitive
 from jwt_signer_mw.wire import Malformed, dump_json, encode_base64url
@@ -22,12 +22,29 @@ if TYPE_CHECKING:
 _SURROGATE = re.compile("[\ud800-\udfff]")  # no text: only a mapping made by a program can hold one
 
 
+class Signer(Protocol):
+    """Signs with one algorithm."""
+
+    def sign(self, message: bytes, /) -> bytes: ...
+
+
+class Elsewhere(NamedTuple):
+    """Has a signature made where the private half is: `ask` gets the algorithm and the message."""
+
+    ask: Callable[[str, bytes], bytes]
+    alg: str
+
+    def sign(self, message: bytes, /) -> bytes:
+        return self.ask(self.alg, message)
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Key:
     """An immutable key. Its primitives are built when it is loaded, never when it is used.
 
-    `kid` and `alg` are as declared, `thumbprint` is the one of RFC 7638.
+    `kid` and `alg` are as declared, `thumbprint` is the one of RFC 7638. `is_elsewhere`: the private half
+    is, and a signature takes a way there and back.
     """
 
     kty: str
@@ -39,7 +56,8 @@ class Key:
     _members: dict[str, str]
     _private_members: dict[str, str]
     _verifiers: Mapping[str, tuple[Primitive, int]]  # with the exact length of a signature in bytes
-    _signers: Mapping[str, Primitive]
+    _signers: Mapping[str, Signer]
+    is_elsewhere: bool = False
 
     def __repr__(self) -> str:
         return f"<Key {self.kty} kid={self.kid!r} alg={self.alg!r} private={self.is_private}>"
@@ -78,14 +96,20 @@ class Key:
             return False
 
     def sign(self, alg: str, message: bytes) -> bytes:
-        """The signature in the form of RFC 7518 section 3. Raises `SigningFailed`."""
+        """The signature in the form of RFC 7518 section 3. Raises `SigningFailed`; `StoreError` for a key
+        elsewhere that can't be reached. What comes from elsewhere is checked before anybody gets it."""
         signer = self._signers.get(alg)
         if signer is None:
             raise SigningFailed(f"the key does not sign with {alg}")
         try:
-            return signer.sign(message)
+            signature = signer.sign(message)
+        except StoreError:
+            raise
         except Exception as error:  # noqa: BLE001  the backend's own text could show key material
             raise SigningFailed(f"{type(error).__name__} while signing with {alg}") from None
+        if self.is_elsewhere and not self.verify(alg, message, signature):
+            raise SigningFailed(f"what came from elsewhere is no signature with {alg}")
+        return signature
 
     def public_jwk(self) -> dict[str, str]:
         """No private member, ever. Raises `ValueError` for an oct key, which has no public half."""
@@ -122,6 +146,16 @@ def load_key(jwk: Mapping[str, Any], *, symmetric: bool = False, private: bool =
     if alg is not None and alg not in material.sizes:
         raise Malformed(f"{material.members['kty']} key that does not fit its alg")
     return _build_key(material, kid, alg, operations)
+
+
+def bind_key(jwk: Mapping[str, Any], ask: Callable[[str, bytes], bytes]) -> Key:
+    """A key of which only the public half is here. `ask` returns a signature in the form of RFC 7518.
+
+    Raises `Malformed` like `load_key`.
+    """
+    public = load_key(jwk, private=False)
+    signers = {alg: Elsewhere(ask, alg) for alg in public.algorithms}
+    return replace(public, _signers=signers, is_elsewhere=True)
 
 
 def _build_key(material: Material, kid: str | None, alg: str | None, operations: frozenset[str]) -> Key:

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from jwt_signer_mw.request.exempt import ExemptPaths
 from jwt_signer_mw.request.names import ManagedNames, fold
+from jwt_signer_mw.settings.vault_addresses import Service, is_vault, read_address
+from jwt_signer_mw.wire import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -61,10 +63,12 @@ def _fault_of_file(host: str, path: str, query: str) -> str:
 
 def is_url(keyset: str) -> bool:
     """Whether this value of `{token}_keyset` is meant as a URL; anything else is a name."""
-    return "://" in keyset or keyset.lower().startswith(("http:", "https:", "file:"))
+    return "://" in keyset or keyset.lower().startswith(("http:", "https:", "file:")) or is_vault(keyset)
 
 
 def fault_of_keyset(keyset: str) -> str:
+    if is_vault(keyset):
+        return fault_of_vault(keyset)
     if is_url(keyset):
         return fault_of_url(keyset, KEYSET_SCHEMES)
     if len(keyset) > MAX_KEYSET_NAME:
@@ -72,6 +76,16 @@ def fault_of_keyset(keyset: str) -> str:
     if keyset in {".", ".."} or keyset.startswith("/") or keyset.endswith(("/", "/rotate")):
         return "is a name that the key set endpoints can't be asked for."
     return ""
+
+
+def fault_of_vault(url: str) -> str:
+    """For the URL of keys that sign where they are, see `jwt_signer_mw.vaults`."""
+    try:
+        address = read_address(url)
+    except Malformed as fault:
+        return str(fault)
+    endpoint = address.endpoint if isinstance(address, Service) else None
+    return "" if endpoint is None else fault_of_url(endpoint, HTTP)
 
 
 def is_plain_http(url: str | None) -> bool:

@@ -52,7 +52,7 @@ class IntrospectionClient(Part):
     keyset: str | None = text(
         "{}_keyset",
         None,
-        "Key set of our own that signs the assertions of `private_key_jwt`: a name or a `file://` URL.",
+        "Key set of our own that signs assertions: a name, or the URL of a file or a vault.",
         since=SINCE,
     )
     algorithm: str = parameter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jwt_signer_mw.settings.addresses import fault_of_keyset, is_url
+from jwt_signer_mw.settings.addresses import HTTP, fault_of_keyset
 from jwt_signer_mw.settings.catalogue import problem
 from jwt_signer_mw.settings.introspecting import NEVER, PRIVATE_KEY, SECRET_BASIC, SECRET_POST, TLS
 from jwt_signer_mw.settings.issuers import by_issuer, with_issuers
@@ -49,8 +49,8 @@ def _find_bad_assertion_keys(token: TokenSettings) -> Iterator[Problem]:
     client = token.introspection_client
     if client.keyset is None:
         return
-    if is_url(client.keyset) and not client.keyset.startswith("file://"):
-        text = "is not a name or a file: private keys are not fetched."
+    if client.keyset.partition(":")[0].lower() in HTTP:
+        text = "is not a name, a file or a vault: private keys are not fetched."
         yield problem("settings.E025", client.option("keyset"), text)
     elif fault := fault_of_keyset(client.keyset):
         yield problem("settings.E025", client.option("keyset"), fault)
