@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 
+from jwt_signer_mw.settings import Settings
 from jwt_signer_mw.settings.catalogue import ENTRIES
 from jwt_signer_mw.settings.loading import OPTIONS
 from jwt_signer_mw.settings.reference_page import render
+from jwt_signer_mw.settings.tasks import NEEDS, TASKS
 from parts import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -30,6 +33,17 @@ def test_every_option_has_a_row_of_its_own_or_with_its_twin() -> None:
     named = [name for row in rows for name in re.findall(r"`([a-z0-9_]+)`", row.split(" | ")[0])]
     options = [name for name in named if name in OPTIONS]
     assert sorted(options) == sorted(OPTIONS)
+
+
+def test_what_is_named_for_tasks_is_there() -> None:
+    named = {need.option for need in NEEDS} | {option for task in TASKS for option in task.options}
+    assert sorted(named - OPTIONS.keys()) == []
+
+
+def test_the_five_are_enough() -> None:
+    given = {need.option: tomllib.loads(f"value = {need.example}")["value"] for need in NEEDS}
+    assert len(given) == 5
+    assert Settings.load({**given, "keyset_store": "memory://"}).warnings == ()
 
 
 def test_every_problem_has_a_row() -> None:

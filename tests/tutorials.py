@@ -67,7 +67,7 @@ class Reader:
         compared = 0
         for step, after in zip(steps, [*steps[1:], None], strict=True):
             shown = after.text if after is not None and after.language == "text" else None
-            if step.language in ("python", "toml"):
+            if step.language in ("python", "toml") and FILE.match(step.text):
                 self._write(step)
             elif step.language == "sh":
                 self._do(step, shown)

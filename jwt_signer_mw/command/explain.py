@@ -172,6 +172,6 @@ def _show_step(step: Step) -> None:
     mark, colour = _MARKS[step.mark]
     took = "" if step.milliseconds is None else f" in {step.milliseconds:g} ms"
     mark = mark if (sys.stdout.encoding or "").lower().startswith("utf") else _PLAIN.get(mark, mark)
-    rest = " " * 17
-    text = indented(f"{step.text}{took}", f"    {step.stage.ljust(13)}", rest)
+    rest = " " * 18
+    text = indented(f"{step.text}{took}", f"    {step.stage.ljust(14)}", rest)
     print(f"  {paint(mark, colour)} {text[4:]}")

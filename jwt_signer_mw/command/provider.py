@@ -33,6 +33,7 @@ It runs until you press Ctrl-C."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=PORT, help=f"of the loopback interface ({PORT})")
+    parser.add_argument("--secret", metavar="TEXT", help="of the client `gateway`, which may introspect")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,14 +44,16 @@ def run(arguments: argparse.Namespace) -> int:
     from jwt_signer_mw.demo.running import wait_for_interrupt
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C does
-    with IdentityProvider("provider").served(arguments.port) as provider:
+    provider = IdentityProvider("provider")
+    provider.client_secret = arguments.secret or provider.client_secret
+    with provider.served(arguments.port):
         print(told(provider), flush=True)
         wait_for_interrupt()
     return 0
 
 
 def told(provider: IdentityProvider) -> str:
-    """What there is, as commands to copy. The secret is made anew each time, and good for nothing else."""
+    """What there is, as commands to copy; the secret is good for nothing else."""
     from jwt_signer_mw.demo.provider import CLIENT
 
     credentials = base64.b64encode(f"{CLIENT}:{provider.client_secret}".encode()).decode()

@@ -309,6 +309,9 @@ SUGGESTIONS: Mapping[str, Callable[[Case], str]] = {
 }
 
 
+REASONS = SUGGESTIONS.keys() | BOUND.keys()  # every code that a request can be refused with
+
+
 def _jwks(case: Case) -> str:
     return f"{case.token.jwks.option('uri')}{case.issuer}"
 

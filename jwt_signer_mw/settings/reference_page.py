@@ -27,6 +27,7 @@ from jwt_signer_mw.settings.observation import Observers
 from jwt_signer_mw.settings.options import SINCE
 from jwt_signer_mw.settings.resource import Members
 from jwt_signer_mw.settings.services import Certificate, CertificateMap, Consumers, Service
+from jwt_signer_mw.settings.tasks import NEEDS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,9 @@ INTRODUCTION = """\
 
 All settings live in one flat mapping: the 153 parameters of Kong's JWT Signer plugin under their own
 names, and the suite's own options. Unknown names are refused, and all problems are reported at once.
+"""
 
+VALUES = """\
 ## How values are written
 
 | Type | In Python, TOML, JSON, YAML | As text |
@@ -120,7 +123,23 @@ SECTIONS = (
 
 def render() -> str:
     """The whole page, in Markdown."""
-    return "\n".join([INTRODUCTION, *_sections(), *_problems()]) + "\n"
+    return "\n".join([INTRODUCTION, *_first(), *_tasks(), VALUES, *_sections(), *_problems()]) + "\n"
+
+
+def _first() -> Iterator[str]:
+    yield "## You probably need these five\n"
+    yield "| Question | Option | For example |\n|---|---|---|"
+    yield from (f"| {need.question} | `{need.option}` | `{need.example}` |" for need in NEEDS)
+    yield "\nAll others have defaults that do no harm. `jwt-signer init` writes these for your provider.\n"
+
+
+def _tasks() -> Iterator[str]:
+    yield "## By task\n"
+    yield "What starts with `access_token` exists for `channel_token` as well.\n"
+    yield "| To | options |\n|---|---|"
+    for task in TASKS:
+        yield f"| {task.wish} | {', '.join(f'`{option}`' for option in task.options)} |"
+    yield ""
 
 
 def _sections() -> Iterator[str]:
