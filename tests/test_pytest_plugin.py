@@ -190,6 +190,19 @@ def test_two(signed_client):
 """
 
 
+NO_ASGI = f"""
+import pytest
+from jwt_signer_mw.wsgi import JWTSignerMiddleware
+
+@pytest.fixture
+def jwt_app():
+    return JWTSignerMiddleware(lambda *_: [], {SETTINGS})
+
+def test_it(signed_async_client):
+    pass
+"""
+
+
 def run(folder: Path, text: str, *options: str) -> str:
     (folder / "test_it.py").write_text(text, encoding="utf-8")
     return run_pytest(folder, *options)
@@ -214,7 +227,12 @@ def test_fastapi(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text, told",
-    [(NO_APPLICATION, "define a fixture `jwt_app`"), (NO_MIDDLEWARE, "no JWTSignerMiddleware is found")],
+    [
+        (NO_APPLICATION, "define a fixture `jwt_app`"),
+        (NO_MIDDLEWARE, "no JWTSignerMiddleware is found"),
+        (NO_ASGI, "signed_async_client is for Django and ASGI"),
+    ],
+    ids=["application", "middleware", "asgi"],
 )
 def test_what_is_missing_is_said(text: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=told):

@@ -86,6 +86,21 @@ def signed_client(jwt_app: Any, jwt_provider: Provider) -> Iterator[Any]:
         yield client
 
 
+@pytest.fixture
+def signed_async_client(jwt_app: Any, jwt_provider: Provider) -> Iterator[Any]:
+    """`signed_client` for tests that are coroutines: Django's, or httpx2's for ASGI. Runs no lifespan."""
+    if _is_django(jwt_app):
+        opened = _django(jwt_app, jwt_provider, in_async=True)
+    elif _is_wsgi(jwt_app):
+        pytest.fail("signed_async_client is for Django and ASGI: use signed_client", pytrace=False)
+    else:
+        from jwt_signer_mw.testing.asgi import signing_async_client
+
+        opened = signing_async_client(jwt_app, jwt_provider)
+    with opened as client:
+        yield client
+
+
 @contextmanager
 def sign_for(app: Any, issuer: Issuer | None = None, **claims: Any) -> Iterator[Any]:
     """A client of the framework that signs for the application, which trusts the issuer meanwhile."""
@@ -94,7 +109,8 @@ def sign_for(app: Any, issuer: Issuer | None = None, **claims: Any) -> Iterator[
 
 
 def _opener(app: Any) -> Callable[..., AbstractContextManager[Any]]:
-    if app is None or _is(app, "django.core.handlers.base", "BaseHandler"):
+    """Frameworks are not imported to see whether the application is one of theirs."""
+    if _is_django(app):
         return _django
     if _is(app, "flask", "Flask") and "jwt_signer" in app.extensions:
         from flask_jwt_signer.testing import signing_client
@@ -103,19 +119,32 @@ def _opener(app: Any) -> Callable[..., AbstractContextManager[Any]]:
     return _middleware
 
 
+def _is_django(app: Any) -> bool:
+    return app is None or _is(app, "django.core.handlers.base", "BaseHandler")
+
+
 def _is(app: Any, module: str, name: str) -> bool:
-    """Whether it is of a class of a framework, which is not imported for that."""
     return module in sys.modules and isinstance(app, getattr(sys.modules[module], name))
 
 
+def _is_wsgi(app: Any) -> bool:
+    """By the outermost middleware that is found in it."""
+    from jwt_signer_mw.testing.trust import find_middlewares
+    from jwt_signer_mw.wsgi import JWTSignerMiddleware
+
+    return isinstance(find_middlewares(app)[0], JWTSignerMiddleware)
+
+
 @contextmanager
-def _django(_app: Any, issuer: Issuer | None = None, **claims: Any) -> Iterator[Any]:
+def _django(
+    _app: Any, issuer: Issuer | None = None, *, in_async: bool = False, **claims: Any
+) -> Iterator[Any]:
     import django
 
     django.setup()
-    from django_jwt_signer.test import SigningClient, trust_issuer
+    from django_jwt_signer.test import SigningAsyncClient, SigningClient, trust_issuer
 
-    client = SigningClient()
+    client = SigningAsyncClient() if in_async else SigningClient()
     client.claims = claims
     with trust_issuer(issuer):
         yield client
@@ -123,11 +152,7 @@ def _django(_app: Any, issuer: Issuer | None = None, **claims: Any) -> Iterator[
 
 @contextmanager
 def _middleware(app: Any, issuer: Issuer | None = None, **claims: Any) -> Iterator[Any]:
-    """By the kind of the middleware that is found in it."""
-    from jwt_signer_mw.testing.trust import find_middlewares
-    from jwt_signer_mw.wsgi import JWTSignerMiddleware
-
-    if isinstance(find_middlewares(app)[0], JWTSignerMiddleware):
+    if _is_wsgi(app):
         from jwt_signer_mw.testing.wsgi import signing_client as open_client
     else:
         from jwt_signer_mw.testing.asgi import signing_client as open_client  # type: ignore[assignment]
