@@ -115,7 +115,8 @@ class JWTSignerMiddleware:
                 return
             forward = decision
         elif pipeline.observers:
-            pipeline.accepted(scope.get("method", "GET"), inner_path(scope), forward)
+            told = self._request_id(kept)
+            pipeline.accepted(scope.get("method", "GET"), inner_path(scope), forward, told)
         await self.app(self._rewritten(scope, kept, forward), receive, send)
 
     async def explain(self, headers: Headers, **circumstances: Unpack[Circumstances]) -> Explanation:
@@ -171,7 +172,16 @@ class JWTSignerMiddleware:
         host = next(hosts, "") or server[0]
         delivery = delivery_to_asgi(scope) if self.pipeline.binds else None
         method = scope.get("method", "GET")
-        return Incoming(method, inner_path(scope), host, tuple(values), repeated, delivery)
+        told = self._request_id(kept)
+        return Incoming(method, inner_path(scope), host, tuple(values), repeated, delivery, told)
+
+    def _request_id(self, headers: list[Pair]) -> str:
+        ids = self.pipeline.request_ids
+        if ids is None:
+            return ""
+        wanted = ids.header.lower().encode("latin-1")
+        values = [value.decode("latin-1") for name, value in headers if name.lower() == wanted]
+        return ids.read(",".join(values)) if values else ""
 
     def _rewritten(self, scope: Scope, kept: list[Pair], forward: Forward) -> Scope:
         """A copy (the caller's scope stays as it is) with the client's harmless headers, and ours."""

@@ -41,6 +41,7 @@ class Decided(NamedTuple):
     identity: Identity | None = None
     policy: str = DEFAULT_POLICY
     token: str = ""
+    request_id: str = ""  # of the header `request_id_header`
 
     @property
     def outcome(self) -> str:
@@ -138,6 +139,7 @@ def _fields(event: Decided) -> dict[str, object]:
         "reason": event.reason,
         "policy": event.policy,
         "token": event.token,
+        "request_id": event.request_id,
         "method": event.method[:32],
         "path": event.path[:256],
         "option": event.option,

@@ -27,7 +27,8 @@ class Incoming(NamedTuple):
 
     `path` is decoded, as the application will see it; `host` is the Host header. `values` are those of
     the headers of `Pipeline.reads`, in that order; `repeated` holds the places of headers among them
-    that came more than once. `delivery` is there for a policy that `binds`.
+    that came more than once. `delivery` is there for a policy that `binds`, `request_id` for
+    one that has `request_ids`.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Incoming(NamedTuple):
     values: tuple[str | None, ...]
     repeated: frozenset[int] = frozenset()
     delivery: Delivery | None = None
+    request_id: str = ""
 
 
 class Consumer(NamedTuple):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.explain import Circumstances, Explanation, Headers
     from jwt_signer_mw.flows.administration import Administration
     from jwt_signer_mw.flows.purge import Purged
+    from jwt_signer_mw.request.identification import RequestIds
     from jwt_signer_mw.settings import Settings
 
 
@@ -70,7 +71,8 @@ class JWTSignerMiddleware:
                 return [b"" if environ["REQUEST_METHOD"] == "HEAD" else decision.body]
             forward = decision
         elif pipeline.observers:
-            pipeline.accepted(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), forward)
+            told = request_id(pipeline.request_ids, environ)
+            pipeline.accepted(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), forward, told)
         return self.app(self._rewritten(environ, forward), start_response)
 
     def explain(self, headers: Headers, **circumstances: Unpack[Circumstances]) -> Explanation:
@@ -103,6 +105,7 @@ class JWTSignerMiddleware:
             environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
             values,
             delivery=delivery_to_wsgi(environ) if self.pipeline.binds else None,
+            request_id=request_id(self.pipeline.request_ids, environ),
         )
 
     def _rewritten(self, environ: WSGIEnvironment, forward: Forward) -> WSGIEnvironment:
@@ -165,6 +168,11 @@ def environ_key(name: str) -> str:
     """PEP 3333: `X-Token` is `HTTP_X_TOKEN`."""
     key = name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def request_id(ids: RequestIds | None, environ: WSGIEnvironment) -> str:
+    """Empty where nobody asks for it, or it is of no use."""
+    return "" if ids is None else ids.read(environ.get(environ_key(ids.header)))
 
 
 def decoded(path: str) -> str:

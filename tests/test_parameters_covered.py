@@ -45,7 +45,7 @@ SUITE: Final = _words("""
     jwks_reload_interval http_timeout exempt_paths admin_path admin_token purge_token certificates
     resource resource_metadata
     public_origins dpop_nonce_secret dpop_replay_size
-    client_certificate_header client_certificate_format observers
+    client_certificate_header client_certificate_format observers request_id_header
 """)
 
 

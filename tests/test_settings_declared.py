@@ -186,6 +186,7 @@ def test_the_suites_own_options() -> None:
         "http_timeout": 5_000,
         "exempt_paths": [],
         "observers": [],
+        "request_id_header": None,
         "admin_path": "/jwt-signer",
         "admin_token": None,
         "certificates": {},

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+CLIENT_ERRORS = 400
+
+
 class Post(NamedTuple):
     """From where observers are told."""
 
@@ -89,7 +92,7 @@ class ObservedPipeline(Pipeline):
         ticks = self._post.clock.ticks
         began = ticks()
         decision = yield from super().decide(incoming, name)
-        outcome = "forwarded" if isinstance(decision, Forward) else "refused"
+        outcome = _outcome(decision)
         self._post.observers.tell(Judged(self.policy, outcome, ticks() - began))
         return decision
 
@@ -106,6 +109,12 @@ class ObservedParts(Parts):
 
     def resigner(self, token: TokenSettings) -> Resigner:
         return ObservedResigner(self._post, token, self.settings, self.keyring.signing(token), self.clock)
+
+
+def _outcome(decision: Decision) -> str:
+    if isinstance(decision, Forward):
+        return "forwarded"
+    return "answered" if decision.status < CLIENT_ERRORS else "refused"
 
 
 class ObservedIntrospector(Introspector):

@@ -30,6 +30,7 @@ from jwt_signer_mw.flows.writing import Writer
 from jwt_signer_mw.messages import Forward, Identity
 from jwt_signer_mw.observing import NO_OBSERVERS, tell, without_text
 from jwt_signer_mw.request.exempt import ExemptPaths
+from jwt_signer_mw.request.identification import RequestIds
 from jwt_signer_mw.request.metadata import Metadata
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
 from jwt_signer_mw.request.responses import challenges_of, render
@@ -76,6 +77,8 @@ class Pipeline:
         lanes = [parts.lane(token) for token in tokens]
         self.settings = settings
         self.policy = observers.policy
+        header = settings.request_id_header
+        self.request_ids = None if header is None else RequestIds(header)
         self.keyring = keyring
         self.verdicts = VerdictCache(settings.verdict_cache_size, settings.verdict_cache_ttl, clock)
         self.challenges = challenges_of(settings)
@@ -152,12 +155,23 @@ class Pipeline:
             log.error("unexpected %s", type(problem).__name__, exc_info=without_text(problem))
             return self.reject(InternalError(type(problem).__name__), incoming)
         if self.observers:
-            self.accepted(incoming.method, incoming.path, forward, remembered=False)
+            self.accepted(incoming.method, incoming.path, forward, incoming.request_id, remembered=False)
         return forward
 
-    def accepted(self, method: str, path: str, forward: Forward, *, remembered: bool = True) -> None:
+    def accepted(
+        self, method: str, path: str, forward: Forward, request_id: str = "", *, remembered: bool = True
+    ) -> None:
         """Tells the observers of an accepted request; an adapter calls it for the fast road."""
-        event = Decided(0, ACCEPTED, method, path, "", "", remembered, forward.identity, self.policy)
+        event = Decided(
+            0,
+            ACCEPTED,
+            method,
+            path,
+            remembered=remembered,
+            identity=forward.identity,
+            policy=self.policy,
+            request_id=request_id,
+        )
         tell(self.observers, event)
 
     def let_through(self, method: str, path: str) -> None:
@@ -272,6 +286,7 @@ class Pipeline:
                 refusal.detail,
                 policy=self.policy,
                 token=refusal.token,
+                request_id=incoming.request_id,
             )
             log_refusal(event)
             tell(self.observers, event)

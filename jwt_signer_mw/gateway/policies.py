@@ -59,7 +59,7 @@ class Policy:
             forward = pipeline.recall(incoming.values)
             if forward is not None:
                 if pipeline.observers:
-                    pipeline.accepted(incoming.method, incoming.path, forward)
+                    pipeline.accepted(incoming.method, incoming.path, forward, incoming.request_id)
                 return forward
         return await self._driver.run(pipeline.decide(incoming))
 
@@ -67,7 +67,9 @@ class Policy:
         reads, headers = self.pipeline.reads, asked.headers
         values = tuple([headers[name][0] if name in headers else None for name in reads])
         repeated = frozenset(place for place, name in enumerate(reads) if len(headers.get(name, ())) > 1)
-        return Incoming(asked.method, asked.path, asked.host, values, repeated, asked.delivery)
+        ids = self.pipeline.request_ids
+        told = "" if ids is None else ids.read(",".join(headers.get(fold(ids.header), ())) or None)
+        return Incoming(asked.method, asked.path, asked.host, values, repeated, asked.delivery, told)
 
 
 class Managed:
@@ -78,6 +80,8 @@ class Managed:
         self.reads = frozenset(name for policy in policies.values() for name in policy.pipeline.reads)
         written = [name for policy in policies.values() for name in policy.pipeline.writes]
         self.names = tuple(dict.fromkeys(name.lower() for name in (*self.reads, *written)))
+        ids = (policy.pipeline.request_ids for policy in policies.values())
+        self._ids = {one.header.lower().encode("latin-1"): fold(one.header) for one in ids if one is not None}
         self._known: dict[bytes, bool] = {}
 
     def __contains__(self, name: bytes) -> bool:
@@ -90,10 +94,13 @@ class Managed:
         return known
 
     def read(self, headers: list[tuple[bytes, bytes]]) -> dict[str, tuple[str, ...]]:
-        """The values of the headers that some policy reads, by folded name."""
+        """The values of the headers that some policy reads, by folded name; of request ids, too."""
         found: dict[str, tuple[str, ...]] = {}
         for name, value in headers:
-            if name in self and (folded := fold(name.decode("latin-1"))) in self.reads:
+            folded = self._ids.get(name)
+            if folded is None and name in self:
+                folded = fold(name.decode("latin-1"))
+            if folded is not None and (folded in self.reads or name in self._ids):
                 found[folded] = (*found.get(folded, ()), value.decode("latin-1"))
         return found
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
-from jwt_signer_mw.events import EXEMPT, Decided, Exchanged, Judged, KeysFetched, KeysHeld, Recalled, Signed
+from jwt_signer_mw.events import (
+    EXEMPT,
+    METADATA,
+    Decided,
+    Exchanged,
+    Judged,
+    KeysFetched,
+    KeysHeld,
+    Recalled,
+    Signed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,8 +46,9 @@ THEIRS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 DECISIONS: Final = Metric(
     "jwt_signer_decisions_total",
     "counter",
-    "Decisions. `outcome` is forwarded or refused, `reason` as in the log, `status` that of a refusal; "
-    "`token` is the one that was refused, or those that were accepted: access_token, channel_token, both.",
+    "Decisions. `outcome` is forwarded, refused, or answered (metadata of the resource), `reason` as in the "
+    "log, `status` that of a refusal; `token` is the one that was refused, or those that were accepted: "
+    "access_token, channel_token, both.",
     ("policy", "outcome", "reason", "status", "token"),
 )
 DECISION_DURATION: Final = Metric(
@@ -135,7 +146,7 @@ def _decided(event: Decided) -> Iterator[Measurement]:
     status = str(event.status) if event.status else ""
     labels = (event.policy, event.outcome, event.reason, status, event.token or _accepted_tokens(event))
     yield Measurement(DECISIONS, labels, 1)
-    if event.reason != EXEMPT:
+    if event.reason not in (EXEMPT, METADATA):
         result = "hit" if event.remembered else "miss"
         yield Measurement(CACHE_LOOKUPS, (event.policy, "verdicts", result), 1)
 

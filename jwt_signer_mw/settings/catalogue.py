@@ -81,6 +81,7 @@ ENTRIES = (
         "An observer is unknown.",
         "Take prometheus or opentelemetry, or the dotted path of a callable.",
     ),
+    Entry("settings.E033", "Request ids can't come in that header.", "Take X-Request-ID or traceparent."),
     Entry(
         "settings.E040",
         "DPoP can't be spoken like this.",

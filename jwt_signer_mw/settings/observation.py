@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from jwt_signer_mw.settings.declaring import parameter
+from jwt_signer_mw.settings.declaring import parameter, text
 from jwt_signer_mw.settings.kinds import Plain, Schema, Text, Unreadable, bounded, read_json
 from jwt_signer_mw.settings.options import SINCE, SuiteOptions
 from jwt_signer_mw.settings.services import is_service
@@ -19,8 +19,8 @@ class Observers(Plain):
 
     def read(self, value: object) -> tuple[object, ...]:
         if isinstance(value, str):
-            text = value.strip()
-            value = read_json(text) if text.startswith("[") else [part.strip() for part in text.split(",")]
+            said = value.strip()
+            value = read_json(said) if said.startswith("[") else [part.strip() for part in said.split(",")]
             value = [] if value == [""] else value
         return tuple(map(self._observer, bounded(value, WANTED)))
 
@@ -49,4 +49,13 @@ class ObservedOptions(SuiteOptions):
         "Who hears what happens: `prometheus`, `opentelemetry`, dotted paths, or objects.",
         since=SINCE,
         null="default",
+    )
+    request_id_header: str | None = text(
+        "request_id_header",
+        None,
+        "Header whose value log lines and events have as `request_id`, such as `X-Request-ID` or "
+        "`traceparent`; null: none.",
+        since=SINCE,
+        null="none",
+        blank=True,
     )

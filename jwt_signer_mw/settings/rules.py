@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from jwt_signer_mw.observability import NAMED
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.settings.addresses import (
     HTTP,
@@ -20,7 +19,6 @@ from jwt_signer_mw.settings.addresses import (
     fault_of_path,
     fault_of_service,
     fault_of_url,
-    is_dotted,
 )
 from jwt_signer_mw.settings.binding_rules import find_binding_problems
 from jwt_signer_mw.settings.catalogue import problem
@@ -28,6 +26,7 @@ from jwt_signer_mw.settings.contradictions import find_contradictions
 from jwt_signer_mw.settings.introspection_rules import find_introspection_faults
 from jwt_signer_mw.settings.issuer_rules import find_one_issuer_among_several, find_silent_issuers
 from jwt_signer_mw.settings.issuers import with_issuers
+from jwt_signer_mw.settings.observation_rules import find_bad_request_id, find_unknown_observers
 from jwt_signer_mw.settings.services import CONSUMER_FIELDS
 from jwt_signer_mw.settings.weaknesses import find_weaknesses
 
@@ -115,12 +114,6 @@ def find_unknown_services(settings: Parameters) -> Iterator[Problem]:
         yield problem("settings.E026", "cache", fault)
     if fault := fault_of_service(settings.consumers, ("django",)):
         yield problem("settings.E026", "consumers", fault)
-
-
-def find_unknown_observers(settings: Parameters) -> Iterator[Problem]:
-    for observer in settings.observers:
-        if isinstance(observer, str) and observer not in NAMED and not is_dotted(observer):
-            yield problem("settings.E032", "observers", f"{observer!r} is none.")
 
 
 def find_bad_encryption_keys(settings: Parameters) -> Iterator[Problem]:
@@ -211,6 +204,7 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_bad_urls,
     find_unknown_services,
     find_unknown_observers,
+    find_bad_request_id,
     find_bad_encryption_keys,
     find_bad_paths,
     find_unsendable_values,

@@ -222,6 +222,15 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedField:
+    """What a field has in these records, the instrumentation or the refusals; None: it is absent."""
+
+    name: str
+    values: tuple[object, ...]
+    logger: str = "jwt_signer_mw.instrumentation"
+
+
+@dataclass(frozen=True, slots=True)
 class Reopen:
     """The middleware is closed and built anew, with these settings changed; or it can't be, see `bad`."""
 
@@ -229,7 +238,9 @@ class Reopen:
     bad: BadSettings | None = None
 
 
-Step: TypeAlias = "Send | Wait | Provide | Ask | Heard | Publish | Verifies | Keys | Logged | Reopen"
+Step: TypeAlias = (
+    "Send | Wait | Provide | Ask | Heard | Publish | Verifies | Keys | Logged | LoggedField | Reopen"
+)
 
 
 @dataclass(frozen=True, slots=True)

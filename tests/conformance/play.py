@@ -19,6 +19,7 @@ from conformance.case import (
     Heard,
     Keys,
     Logged,
+    LoggedField,
     Passed,
     Provide,
     Publish,
@@ -209,6 +210,10 @@ class _Scene:
                 assert (one == other) is same
             case Logged():
                 self._judge_log(step)
+            case LoggedField(name, values, logger):
+                records = (one for one in self.recorder.records if one.name == logger)
+                fields: list[dict[str, object]] = [getattr(one, "jwt_signer", {}) for one in records]
+                assert [one.get(name) for one in fields] == list(values)
 
     def _running(self) -> Runner:
         assert self.runner is not None

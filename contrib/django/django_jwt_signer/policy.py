@@ -18,7 +18,7 @@ from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.messages import Incoming
 from jwt_signer_mw.request.delivery import delivery_to_asgi, delivery_to_wsgi
-from jwt_signer_mw.wsgi import environ_key
+from jwt_signer_mw.wsgi import environ_key, request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +67,8 @@ class Policy:
             return None
         forward = pipeline.recall(tuple(map(taken.get, self._keys)))
         if forward is not None and (self._told or token_accepted.receivers):
-            pipeline.accepted(request.method or "", request.path_info, forward)
+            told = request_id(pipeline.request_ids, request.META)
+            pipeline.accepted(request.method or "", request.path_info, forward, told)
         return forward
 
     def incoming(self, request: HttpRequest, taken: Mapping[str, str]) -> Incoming:
@@ -75,7 +76,10 @@ class Policy:
         host = request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")
         values = tuple(map(taken.get, self._keys))
         delivery = delivery_of(request) if self.pipeline.binds else None
-        return Incoming(request.method or "", request.path_info, host, values, delivery=delivery)
+        told = request_id(self.pipeline.request_ids, request.META)
+        return Incoming(
+            request.method or "", request.path_info, host, values, delivery=delivery, request_id=told
+        )
 
     def _prepare(self) -> None:
         with none_left_open():

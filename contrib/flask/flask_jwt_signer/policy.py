@@ -12,7 +12,7 @@ from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.messages import IDENTITY, Incoming
 from jwt_signer_mw.request.delivery import delivery_to_wsgi
-from jwt_signer_mw.wsgi import decoded, environ_key
+from jwt_signer_mw.wsgi import decoded, environ_key, request_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,8 @@ class Policy:
             forward = pipeline.recall(tuple(map(taken.get, self._keys)))
             if forward is not None:
                 if self._told or token_accepted.receivers:
-                    pipeline.accepted(environ["REQUEST_METHOD"], path, forward)
+                    told = request_id(pipeline.request_ids, environ)
+                    pipeline.accepted(environ["REQUEST_METHOD"], path, forward, told)
                 return forward
         return self.driver.run(pipeline.decide(self._incoming(environ, taken)))
 
@@ -81,4 +82,5 @@ class Policy:
             environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
             tuple(map(taken.get, self._keys)),
             delivery=delivery_to_wsgi(environ) if self.pipeline.binds else None,
+            request_id=request_id(self.pipeline.request_ids, environ),
         )
