@@ -77,11 +77,11 @@ ENTRIES = (
     Entry("settings.E030", "Form arguments can't be sent.", "Write them as in resource=a&audience=b%20c."),
     Entry("settings.E031", "Two consumers can't be told apart.", "Make id, username and custom_id unique."),
     Entry(
-        "settings.E032",
+        "settings.E070",
         "An observer is unknown.",
         "Take prometheus or opentelemetry, or the dotted path of a callable.",
     ),
-    Entry("settings.E033", "Request ids can't come in that header.", "Take X-Request-ID or traceparent."),
+    Entry("settings.E071", "Request ids can't come in that header.", "Take X-Request-ID or traceparent."),
     Entry(
         "settings.E040",
         "DPoP can't be spoken like this.",

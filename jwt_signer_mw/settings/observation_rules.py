@@ -21,7 +21,7 @@ SECRETS: Final = frozenset(map(fold, ("Authorization", "Proxy-Authorization", "C
 def find_unknown_observers(settings: Parameters) -> Iterator[Problem]:
     for observer in settings.observers:
         if isinstance(observer, str) and observer not in NAMED and not is_dotted(observer):
-            yield problem("settings.E032", "observers", f"{observer!r} is none.")
+            yield problem("settings.E070", "observers", f"{observer!r} is none.")
 
 
 def find_bad_request_id(settings: Parameters) -> Iterator[Problem]:
@@ -30,9 +30,9 @@ def find_bad_request_id(settings: Parameters) -> Iterator[Problem]:
     if header is None:
         return
     if ":" in header or fault_of_input(header):
-        yield problem("settings.E033", option, "is no name of a header for it.")
+        yield problem("settings.E071", option, "is no name of a header for it.")
     elif fold(header) in SECRETS | set(_headers_of_tokens(settings)):
-        yield problem("settings.E033", option, f"names {header}, which holds secrets.")
+        yield problem("settings.E071", option, f"names {header}, which holds secrets.")
 
 
 def _headers_of_tokens(settings: Parameters) -> Iterator[str]:
