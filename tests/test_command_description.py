@@ -285,6 +285,37 @@ def told(settings: Mapping[str, Any]) -> str:
             ],
             id="around it",
         ),
+        pytest.param(
+            {**JWT, **OPAQUE, "access_token_introspect_jwt": "always"},
+            [f"Then {ENDPOINT} has to say that it is active, else 401."],
+            id="JWTs that are introspected",
+        ),
+        pytest.param(
+            {**JWT, **OPAQUE, "access_token_introspect_jwt": 60},
+            [f"When it is older than 60 seconds, or has no `iat`, {ENDPOINT} has to say that it is active"],
+            id="JWTs that are introspected when they are older",
+        ),
+        pytest.param(
+            {
+                **JWT,
+                **OPAQUE,
+                "access_token_introspection_client_auth": "client_secret_post",
+                "access_token_introspection_client_id": "orders",
+                "access_token_introspection_client_secret": "never-told",
+                "access_token_introspection_signed": "required",
+                "access_token_introspection_signed_issuer": "https://idp.example",
+            },
+            [
+                f"Any other token: {ENDPOINT} is asked about it, with client_secret_post as 'orders', within",
+                "Its answer is a JWT signed by https://idp.example (RFC 9701); one that is not signed",
+            ],
+            id="credentials and signed answers",
+        ),
+        pytest.param(
+            {**JWT, "access_token_keyset": "awskms:///alias/orders"},
+            ["by a key that never leaves awskms:///alias/orders, with the issuer 'kong'"],
+            id="a vault",
+        ),
     ],
 )
 def test_described(settings: dict[str, Any], sentences: list[str]) -> None:

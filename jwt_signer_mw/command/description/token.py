@@ -8,7 +8,9 @@ from jwt_signer_mw.command.description.checks import describe_checks, spell, spe
 from jwt_signer_mw.command.description.sentence import Sentence
 from jwt_signer_mw.request.rewrite import Output
 from jwt_signer_mw.settings.addresses import is_url
+from jwt_signer_mw.settings.introspecting import ALLOWED, NEVER
 from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of
+from jwt_signer_mw.settings.vault_addresses import is_vault
 from jwt_signer_mw.settings.weaknesses import introspects
 from jwt_signer_mw.tokens.profiles import PROFILES
 
@@ -73,6 +75,7 @@ def _jwt_by(token: TokenSettings, settings: Settings, what: str) -> Iterator[Sen
         )
     yield from _types(token)
     yield _checked("its claims", describe_checks(token.claims))
+    yield from _confirmed(token)
 
 
 def _types(token: TokenSettings) -> Iterator[Sentence]:
@@ -101,18 +104,42 @@ def _opaque(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
         yield Sentence(f"Any other token: refused with 401, as {token.option(field)} is {state}.")
         return
     milliseconds = token.introspection_timeout or settings.http_timeout
-    authorized = "with" if token.introspection_authorization else "WITHOUT"
     yield Sentence(
-        f"Any other token: {_url(token.introspection_endpoint or '', token)} is asked about it, {authorized} "
-        f"an Authorization header, within {milliseconds:g} milliseconds, and once more if it fails. "
+        f"Any other token: {_url(token.introspection_endpoint or '', token)} is asked about it, "
+        f"{_credentials(token)}, within {milliseconds:g} milliseconds, and once more if it fails. "
         "It has to say that the token is active, else 401."
     )
+    if token.introspection_signed.mode != NEVER:
+        yield Sentence(_signed_answer(token))
     yield _checked("its answer", describe_checks(token.introspection, expiry_may_be_absent=True))
     if token.introspection_jwt_claim:
         path = spell_path(token.introspection_jwt_claim)
         yield Sentence(f"The JWT in `{path}` of the answer takes its place; without one: 401.")
     if not token.trust_introspection:
         yield from _distrust(token)
+
+
+def _credentials(token: TokenSettings) -> str:
+    method = token.introspection_client.method
+    if method is not None:
+        return f"with {method} as {token.introspection_client.id!r}"
+    return f"{'with' if token.introspection_authorization else 'WITHOUT'} an Authorization header"
+
+
+def _signed_answer(token: TokenSettings) -> str:
+    signed = token.introspection_signed
+    issuers = [signed.issuer] if signed.issuer is not None else token.claims.issuers_allowed or ()
+    unsigned = "taken too" if signed.mode == ALLOWED else "refused with 401"
+    return f"Its answer is a JWT signed by {spell(issuers)} (RFC 9701); one that is not signed is {unsigned}."
+
+
+def _confirmed(token: TokenSettings) -> Iterator[Sentence]:
+    """`{token}_introspect_jwt`"""
+    limit = token.introspect_jwt
+    if limit == NEVER:
+        return
+    when = "Then" if isinstance(limit, str) else f"When it is older than {limit:g} seconds, or has no `iat`,"
+    yield Sentence(f"{when} {token.introspection_endpoint} has to say that it is active, else 401.")
 
 
 def _distrust(token: TokenSettings) -> Iterator[Sentence]:
@@ -154,6 +181,8 @@ def _signing(token: TokenSettings, settings: Settings) -> Iterator[str]:
 
 def _keyset(token: TokenSettings) -> str:
     source = token.keyset
+    if is_vault(source.uri or ""):
+        return f"a key that never leaves {source.uri}"
     if is_url(source.uri or ""):
         return f"the private key in {_source(source, token)}"
     turning = f", rotated every {source.rotate_period:g} seconds" if source.rotate_period else ""
