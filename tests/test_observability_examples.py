@@ -151,9 +151,7 @@ class Prometheus:
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(EXAMPLES / "alerts.yml")],
-            "scrape_configs": [
-                {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{target}"]}]}
-            ],
+            "scrape_configs": [place],
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         self.process = ServerProcess(
