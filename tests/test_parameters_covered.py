@@ -58,6 +58,7 @@ OWN_OF_TOKENS: Final = _words("""
     {}_introspection_signed {}_introspection_signed_issuer {}_introspect_jwt
     {}_dpop {}_dpop_algorithms {}_dpop_max_age {}_dpop_nonces
     {}_upstream_confirmation {}_mtls {}_trusted_issuers
+    keep_{}_claims {}_claim_templates {}_subject_pairwise_secret {}_subject_pairwise_sector
 """)
 
 
@@ -130,7 +131,7 @@ def test_the_cases_of_an_option_fail_without_it(option: str, stage: Stage) -> No
         except AssertionError:
             continue
         except ConfigurationError:  # half a password, or a certificate's name alone: take a wrong one
-            wrong = WRONG.get(option, "another password")
+            wrong = WRONG.get(option, "another password, of 32 characters")
             other = replace(case, settings={**case.settings, option: wrong})
             with pytest.raises(AssertionError):
                 stage.play(other, WSGIAdapter())

@@ -222,6 +222,10 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_mtls": "never",
     "{}_upstream_confirmation": "original_cnf",
     "{}_trusted_issuers": {},
+    "keep_{}_claims": None,
+    "{}_claim_templates": {},
+    "{}_subject_pairwise_secret": None,
+    "{}_subject_pairwise_sector": None,
 }
 OWN_OF_CLAIMS: dict[str, Any] = {
     "{}_max_lifetime": None,

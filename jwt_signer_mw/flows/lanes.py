@@ -12,7 +12,7 @@ from jwt_signer_mw.flows.issuers import IssuersExaminer
 from jwt_signer_mw.flows.resign import Resigner
 from jwt_signer_mw.flows.verify import Verifier
 from jwt_signer_mw.request.rewrite import Output
-from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of, with_issuers
+from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of, subject_paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +70,7 @@ class Parts:
         original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
         resigner = None if upstream is None else self.resigner(token)
         header = "" if examiner.reader is None else examiner.reader.header
-        subjects = {
-            rules.subject_claim[0] for one in with_issuers(token) for rules in (one.claims, one.introspection)
-        }
+        subjects = {path[0] for path in subject_paths(token)}
         names_owner = resigner is not None and resigner.keeps({"jti", *subjects})
         guard = self.guard(token)
         return Lane(header, examiner, resigner, upstream, original, names_owner, guard, name=token.name)

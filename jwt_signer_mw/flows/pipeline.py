@@ -35,6 +35,7 @@ from jwt_signer_mw.request.metadata import Metadata
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
 from jwt_signer_mw.request.responses import challenges_of, render
 from jwt_signer_mw.settings.issuers import with_issuers
+from jwt_signer_mw.tokens.templates import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,13 +99,16 @@ class Pipeline:
         self.writes = (*written, *CONSUMER_HEADERS)
         places = {header: place for place, header in enumerate(self.reads)}
         self._lanes = tuple(lane._replace(place=places.get(lane.header, -1)) for lane in lanes)
-        self._recalls = self.verdicts.enabled and not self.binds
         self._subjects = {
             rules.subject_claim
             for token in tokens
             for one in with_issuers(token)
             for rules in (one.claims, one.introspection)
         }
+        self._told = sorted(
+            {field for lane in lanes if lane.resigner for field in lane.resigner.request_fields}
+        )
+        self._recalls = self.verdicts.enabled and not self.binds and not self._told
         self._cache = cache
         self._stamp = Stamp(cache, clock, life=settings.verdict_cache_ttl if self.verdicts.enabled else 0)
         self._writer = Writer(self._lanes, self.verdicts.deadline)
@@ -116,6 +120,11 @@ class Pipeline:
         """What these header values (in the order of `reads`) are remembered by; None: they are not, or more
         than these has to be looked at."""
         return name_of(values, self.longest) if self._recalls else None
+
+    def _full_name(self, incoming: Incoming) -> bytes | None:
+        """`name`, with whatever else of the request the new tokens tell of: no other request gets them."""
+        told = tuple("=" + getattr(incoming, field) for field in self._told)
+        return name_of(self._guards.carriers(incoming.values) + told, self.longest)
 
     def find(self, name: bytes, values: Values) -> Forward | None:
         """The fast road: what the values of this name got before, if it still holds."""
@@ -140,8 +149,8 @@ class Pipeline:
                 yield from self._catch_up()
             tokens = self._read(incoming)
             if name is None and not incoming.repeated and self.verdicts.enabled:
-                name = name_of(self._guards.carriers(incoming.values), self.longest)
-            judge = partial(self._judge, tokens, incoming.values, name)
+                name = self._full_name(incoming)
+            judge = partial(self._judge, tokens, incoming, name)
             verdict = (yield from judge()) if name is None else (yield Once((id(self), name), judge))
             if self.binds:
                 yield from self._guards.check(incoming, tokens, verdict.bonds)
@@ -215,7 +224,7 @@ class Pipeline:
         except Refusal as refusal:
             return token, refusal
 
-    def _judge(self, tokens: Tokens, values: Values, name: bytes | None) -> Flow[Verdict]:
+    def _judge(self, tokens: Tokens, incoming: Incoming, name: bytes | None) -> Flow[Verdict]:
         """Examine both tokens, then sign, then write; raises the first refusal."""
         if name is not None and (known := self.verdicts.get(name, self._ticks())) is not None:
             return known  # somebody was faster
@@ -235,16 +244,17 @@ class Pipeline:
                     consumer = examined.consumer
                     passed.append(examined)
             bonds = self._guards.bonds(passed) if self.binds else ()
-            sources = self._guards.recorded(passed, bonds) if self.binds else passed
-            for lane, found in zip(self._lanes, sources, strict=True):
-                if found is None or lane.resigner is None:
+            recorded = self._guards.recorded(passed, bonds) if self.binds else passed
+            for lane, found, held in zip(self._lanes, recorded, passed, strict=True):
+                if found is None or held is None or lane.resigner is None:
                     signed.append(None)
                 else:
-                    signed.append((yield from lane.resigner.resign(found)))
+                    sources = Sources(held.claims, consumer, incoming)
+                    signed.append((yield from lane.resigner.resign(found, sources)))
         except Refusal as refusal:
             refusal.token = lane.name
             raise
-        verdict = self._writer.write(values, passed, signed, consumer)._replace(bonds=bonds)
+        verdict = self._writer.write(incoming.values, passed, signed, consumer)._replace(bonds=bonds)
         if name is not None and verdict.until > self._now() and epoch == self.keyring.epoch:
             self.verdicts.put(name, verdict, generation)
         return verdict

@@ -126,6 +126,17 @@ ENTRIES = (
         "A trusted issuer has neither keys nor an endpoint.",
         "Give it a `jwks_uri` or an `introspection_endpoint`.",
     ),
+    Entry(
+        "settings.E063",
+        "A template can't be used.",
+        "Write {claims.email}, {consumer.username} or {request.host}; {{ and }} stand for braces.",
+    ),
+    Entry(
+        "settings.E064",
+        "A claim can't be written by a template.",
+        "Issuer and times are what others rest on: see `..._issuer` and `..._upstream_leeway`.",
+    ),
+    Entry("settings.E065", "A key to hide subjects with is short.", "Take 32 random characters or more."),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
     Entry("settings.W003", "Both tokens come from one header.", "Give each token a header of its own."),
@@ -167,6 +178,11 @@ ENTRIES = (
         "List issuers in `access_token_issuers_allowed`, or `authorization_servers` in `resource_metadata`.",
     ),
     Entry("settings.W014", "Trusted issuers share keys.", "Trust one, or ask for keys of their own."),
+    Entry(
+        "settings.W060",
+        "A subject that a new token hides goes on elsewhere.",
+        "Unset it, or leave subjects as they are.",
+    ),
 )
 
 BY_ID = {entry.id: entry for entry in ENTRIES}

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.settings.declared import TokenSettings
     from jwt_signer_mw.settings.families import ClaimRules
+    from jwt_signer_mw.tokens.claims import Path
 
 WANTED = "a map from an issuer to a map of its parameters"
 
@@ -151,6 +152,13 @@ def by_issuer(token: TokenSettings) -> dict[str, TokenSettings]:
 def with_issuers(token: TokenSettings) -> tuple[TokenSettings, ...]:
     """All that a token may be judged by: its own settings, and those of each trusted issuer."""
     return (token, *by_issuer(token).values())
+
+
+def subject_paths(token: TokenSettings) -> tuple[Path, ...]:
+    """Wherever the subject of a token may stand, `sub` first."""
+    judged = with_issuers(token)
+    paths = (rules.subject_claim for one in judged for rules in (one.claims, one.introspection))
+    return tuple(dict.fromkeys((("sub",), *paths)))
 
 
 def endpoint_of(token: TokenSettings) -> str | None:

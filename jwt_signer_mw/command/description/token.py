@@ -200,12 +200,20 @@ def _expiry(token: TokenSettings) -> str:
 
 def _edits(token: TokenSettings, settings: Settings) -> Iterator[str]:
     """Names only: a value may be meant for the services behind alone."""
+    shape = token.shape
+    if shape.keep_claims is not None:
+        but = f" but {spell(shape.keep_claims)}" if shape.keep_claims else ""
+        yield f"Of the old claims it has none{but}."
+    if shape.subject_pairwise_sector is not None:
+        yield f"Its subject is hidden by a pseudonym for {shape.subject_pairwise_sector}."
     added = dict(settings.add_claims) | dict(token.add_claims)
     changed = dict(settings.set_claims) | dict(token.set_claims)
     if added:
         yield f"Claims added where absent: {spell(added)}."
     if changed:
         yield f"Claims set: {spell(changed)}."
+    for name, template in shape.claim_templates:
+        yield f"Claim {name} is {template}, and left out where that has no value."
     if token.remove_claims:
         yield f"Claims left out: {spell(token.remove_claims)}."
 
