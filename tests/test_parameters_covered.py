@@ -57,7 +57,7 @@ OWN_OF_TOKENS: Final = _words("""
     {}_introspection_client_certificate
     {}_introspection_signed {}_introspection_signed_issuer {}_introspect_jwt
     {}_dpop {}_dpop_algorithms {}_dpop_max_age {}_dpop_nonces
-    {}_upstream_confirmation {}_mtls {}_trusted_issuers
+    {}_upstream_confirmation {}_mtls {}_trusted_issuers {}_discovery
     keep_{}_claims {}_claim_templates {}_subject_pairwise_secret {}_subject_pairwise_sector
 """)
 

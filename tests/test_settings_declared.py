@@ -226,6 +226,7 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_claim_templates": {},
     "{}_subject_pairwise_secret": None,
     "{}_subject_pairwise_sector": None,
+    "{}_discovery": None,
 }
 OWN_OF_CLAIMS: dict[str, Any] = {
     "{}_max_lifetime": None,

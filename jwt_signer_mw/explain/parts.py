@@ -250,7 +250,7 @@ class TracedParts(Parts):
         symmetric = self.settings.enable_hs_signatures
         return TracedVerifier(self._trace, token, self.keyring.verification(token), symmetric=symmetric)
 
-    def introspector(self, token: TokenSettings) -> Introspector:
+    def introspector_at(self, token: TokenSettings) -> Introspector:
         return TracedIntrospector(self._trace, token, *self.introspection)
 
     def resigner(self, token: TokenSettings) -> Resigner:

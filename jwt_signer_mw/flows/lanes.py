@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from jwt_signer_mw.binding.guard import Guard, guarding
 from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.flows.examine import Examiner
+from jwt_signer_mw.flows.found import FoundIntrospector
 from jwt_signer_mw.flows.introspect import Introspector
 from jwt_signer_mw.flows.issuers import IssuersExaminer
 from jwt_signer_mw.flows.resign import Resigner
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.consumers import Consumers
+    from jwt_signer_mw.flows.found import AnyIntrospector
     from jwt_signer_mw.flows.keys import Keyring
     from jwt_signer_mw.messages import Incoming
     from jwt_signer_mw.settings import Settings, TokenSettings
@@ -98,7 +100,13 @@ class Parts:
         symmetric = self.settings.enable_hs_signatures
         return Verifier(token, self.keyring.verification(token), symmetric=symmetric)
 
-    def introspector(self, token: TokenSettings) -> Introspector:
+    def introspector(self, token: TokenSettings) -> AnyIntrospector:
+        """For the endpoint that is set, or that the provider's metadata name."""
+        if not token.finds_endpoint or not token.enable_introspection:
+            return self.introspector_at(token)
+        return FoundIntrospector(token, self.keyring.discovery(token), self.introspector_at)
+
+    def introspector_at(self, token: TokenSettings) -> Introspector:
         return Introspector(token, *self.introspection)
 
     def resigner(self, token: TokenSettings) -> Resigner:

@@ -124,7 +124,12 @@ ENTRIES = (
     Entry(
         "settings.E033",
         "A trusted issuer has neither keys nor an endpoint.",
-        "Give it a `jwks_uri` or an `introspection_endpoint`.",
+        "Give it a `jwks_uri` or an `introspection_endpoint`, or leave `discovery` on.",
+    ),
+    Entry(
+        "settings.E034",
+        "The metadata of an issuer can't be read.",
+        "An issuer with metadata is an https:// URL, exactly as its tokens say it in `iss`.",
     ),
     Entry(
         "settings.E063",
@@ -177,6 +182,7 @@ ENTRIES = (
         "The metadata of the resource name no authorization server.",
         "List issuers in `access_token_issuers_allowed`, or `authorization_servers` in `resource_metadata`.",
     ),
+    Entry("settings.W015", "Metadata come over plain HTTP.", "Use https:// for everything but tests."),
     Entry("settings.W014", "Trusted issuers share keys.", "Trust one, or ask for keys of their own."),
     Entry(
         "settings.W060",

@@ -10,7 +10,6 @@ from jwt_signer_mw.command.description.token import describe_token
 from jwt_signer_mw.request.metadata import Metadata
 from jwt_signer_mw.request.names import CONSUMER_HEADERS
 from jwt_signer_mw.settings.redaction import redact_url
-from jwt_signer_mw.settings.weaknesses import introspects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +86,7 @@ def _memory(settings: Settings) -> Iterator[str]:
         yield f"Up to {size} accepted requests are remembered, for {ttl:g} seconds or until they expire."
     else:
         yield "Nothing is remembered of accepted requests: every request is verified anew."
-    if any(introspects(token) and token.cache_introspection for token in _tokens(settings)):
+    if any(token.introspects and token.cache_introspection for token in _tokens(settings)):
         ttl = settings.introspection_cache_ttl
         yield (
             f"Introspection results are kept in {_place(settings.cache)} for {ttl:g} seconds at most; "
