@@ -117,6 +117,7 @@ class TracedConsumers:
         self._trace = trace
         self._consumers = consumers
         self.blocking = consumers.blocking
+        self.optional = getattr(consumers, "optional", False)
 
     def find(self, field: str, value: str) -> Consumer | None:
         self._trace.stage = "consumer"
@@ -243,8 +244,7 @@ class TracedParts(Parts):
         return TracedIssuersExaminer(self._trace, *arguments)
 
     def examiner_by(self, token: TokenSettings) -> Examiner:
-        parts = (self.verifier(token), self.introspector(token), self.consumers, self.clock)
-        return TracedExaminer(self._trace, token, *parts, self.settings.max_token_bytes)
+        return TracedExaminer(self._trace, *self.examining(token))
 
     def verifier(self, token: TokenSettings) -> Verifier:
         symmetric = self.settings.enable_hs_signatures

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from jwt_signer_mw.binding.guard import Guard, guarding
 from jwt_signer_mw.errors import Refusal
+from jwt_signer_mw.flows.consumers import tolerant
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.found import FoundIntrospector
 from jwt_signer_mw.flows.introspect import Introspector
@@ -14,6 +15,7 @@ from jwt_signer_mw.flows.resign import Resigner
 from jwt_signer_mw.flows.verify import Verifier
 from jwt_signer_mw.request.rewrite import Output
 from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of, subject_paths
+from jwt_signer_mw.settings.reporting import enforced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,8 +95,12 @@ class Parts:
 
     def examiner_by(self, token: TokenSettings) -> Examiner:
         """By exactly these settings."""
-        parts = (self.verifier(token), self.introspector(token), self.consumers, self.clock)
-        return Examiner(token, *parts, self.settings.max_token_bytes)
+        return Examiner(*self.examining(token))
+
+    def examining(self, token: TokenSettings) -> tuple[Any, ...]:
+        """What an examiner is made of: without the checks that only report, which are left to a shadow."""
+        parts = (self.verifier(token), self.introspector(token), tolerant(self.consumers, token), self.clock)
+        return (enforced(token), *parts, self.settings.max_token_bytes)
 
     def verifier(self, token: TokenSettings) -> Verifier:
         symmetric = self.settings.enable_hs_signatures

@@ -142,6 +142,16 @@ ENTRIES = (
         "Issuer and times are what others rest on: see `..._issuer` and `..._upstream_leeway`.",
     ),
     Entry("settings.E065", "A key to hide subjects with is short.", "Take 32 random characters or more."),
+    Entry(
+        "settings.E091",
+        "A shadow can't have its own value for this.",
+        "It may have other claim rules, kinds of tokens and switches; see docs/how-to/report-only.md.",
+    ),
+    Entry(
+        "settings.E092",
+        "A shadow names a policy that can't be one.",
+        "Name another policy of this application that reads the same headers, or give settings.",
+    ),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
     Entry("settings.W003", "Both tokens come from one header.", "Give each token a header of its own."),
@@ -169,6 +179,7 @@ ENTRIES = (
         "Set `public_origins`, or a proof for another service passes here under that one's name.",
     ),
     Entry("settings.W041", "Nonces are good in one process only.", "Set `dpop_nonce_secret`."),
+    Entry("settings.W092", "A check only reports.", "Take it from the list once the log is silent."),
     Entry(
         "settings.W042", "Certificates are told, and not asked for.", "Set `..._mtls` to allowed or required."
     ),

@@ -21,6 +21,8 @@ from jwt_signer_mw.settings.issuers import IssuerMap, TrustedIssuer, options_per
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, Text, TextList, TextMap
 from jwt_signer_mw.settings.observation import ObservedOptions
 from jwt_signer_mw.settings.options import SINCE
+from jwt_signer_mw.settings.reporting import Reporting
+from jwt_signer_mw.settings.reporting import Shadow as ShadowKind
 from jwt_signer_mw.settings.shape import Shape
 
 __all__ = ["ClaimRules", "KeysetSource", "Parameters", "TokenSettings"]
@@ -177,6 +179,7 @@ class TokenSettings(Part):
     )
     typing: ExplicitTyping = part(ExplicitTyping, "{}")
     shape: Shape = part(Shape, "{}")
+    reporting: Reporting = part(Reporting, "{}")
     binding: TokenBindings = part(TokenBindings, "{}")
 
     @property
@@ -217,6 +220,13 @@ class TokenSettings(Part):
 class Parameters(ObservedOptions):
     """Everything that can be set: the plugin's parameters here, the suite's own options above."""
 
+    shadow: str | None = parameter(
+        "shadow",
+        ShadowKind(),
+        None,
+        "Settings laid over these, or the name of another policy: what it would refuse is reported.",
+        since=SINCE,
+    )
     realm: str | None = text(
         "realm", None, "Realm of challenges; null means the request's host.", since="<=3.4", blank=True
     )

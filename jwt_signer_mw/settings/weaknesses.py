@@ -89,6 +89,12 @@ def find_open_resource(settings: Parameters) -> Iterator[Problem]:
         yield problem("settings.W091", "resource", "leaves clients without a server to get a token from.")
 
 
+def find_reporting(token: TokenSettings) -> Iterator[Problem]:
+    if token.reporting.report_only:
+        text = f"lets pass what these would refuse: {', '.join(token.reporting.report_only)}."
+        yield problem("settings.W092", token.reporting.option("report_only"), text)
+
+
 def find_unchecked_signature(token: TokenSettings) -> Iterator[Problem]:
     if not token.verify_signature:
         text = "lets everybody make up tokens, which are then signed."
@@ -177,6 +183,7 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
 )
 TOKEN_RULES: tuple[Callable[[TokenSettings], Iterator[Problem]], ...] = (
     find_unchecked_signature,
+    find_reporting,
     find_unchecked_certificates,
     find_plain_http,
     find_plain_discovery,
