@@ -18,8 +18,6 @@ from jwt_signer_mw.keysets.store import open_store
 from jwt_signer_mw.observability import NAMED, open_observer
 from jwt_signer_mw.observing import Observers
 from jwt_signer_mw.settings import Settings
-from jwt_signer_mw.settings.catalogue import problem
-from jwt_signer_mw.settings.reporting import find_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +42,7 @@ class Services(TypedDict, total=False):
 
 class Assembly:
     """The parts of one middleware: `pipeline`, `keyring` with its `keyset_store`, `administration`,
-    `explainer`; and the `services` that it was given."""
+    `explainer`; the `parts` of which pipelines are made; and the `services` that it was given."""
 
     def __init__(
         self, settings: Settings | Mapping[str, Any] | None = None, **services: Unpack[Services]
@@ -70,9 +68,9 @@ class Assembly:
         observers = (*map(_observer, settings.observers), *services.get("observers", ()))
         self.observers = Observers(observers, services.get("policy", DEFAULT_POLICY))
         self.keyring = open_keyring(self.observers, settings, store, self.clock)
-        parts = (settings, self.keyring, cache, open_consumers(consumers), self.clock)
-        self.pipeline = open_pipeline(self.observers, *parts)
-        self.explainer = Explainer(*parts)
+        self.parts = (settings, self.keyring, cache, open_consumers(consumers), self.clock)
+        self.pipeline = open_pipeline(self.observers, *self.parts)
+        self.explainer = Explainer(*self.parts)
         self.administration = Administration(
             self.keyring,
             settings,
@@ -80,28 +78,6 @@ class Assembly:
             explain=self.explainer.explain,
             purge=self.pipeline.purge,
         )
-
-    def shadow_by(self, other: Assembly | None) -> None:
-        """Has another policy judge in the shadow of this one. Raises `LookupError` where it can't."""
-        pipeline = None if other is None else other.pipeline
-        self.pipeline.shadow_by(pipeline)
-        self.explainer.other = pipeline
-
-
-def link_shadows(assemblies: Mapping[str, Assembly]) -> None:
-    """Has policies judge in the shadow of others, by the names in `shadow`. Raises `ConfigurationError`."""
-    problems = dict(find_strangers({name: assembly.settings for name, assembly in assemblies.items()}))
-    for name, assembly in assemblies.items():
-        if name not in problems:
-            shadow = assembly.settings.shadow
-            other = None if shadow is None or assembly.settings.overlay is not None else assemblies[shadow]
-            try:
-                assembly.shadow_by(other)
-            except LookupError:
-                text = f"names {shadow!r}, which reads other headers."
-                problems[name] = problem("settings.E092", "shadow", text)
-    if problems:
-        raise ConfigurationError([*problems.values()])
 
 
 def open_consumers(consumers: Any) -> Consumers:

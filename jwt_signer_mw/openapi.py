@@ -11,7 +11,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
 
 from jwt_signer_mw.explain.explanation import Mark, Outcome, Stage
-from jwt_signer_mw.flows.purge import Purge
 from jwt_signer_mw.request.endpoints import KEY_SET, MAX_BODY, METHODS, PLAIN
 
 if TYPE_CHECKING:
@@ -166,8 +165,9 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Purge": {
         "oneOf": [
-            _object(closed=True, **{name: {"const": True} if name == "everything" else TEXT})
-            for name in Purge._fields
+            _object(closed=True, jti=TEXT),
+            _object(closed=True, subject=TEXT),
+            _object(closed=True, everything={"const": True}),
         ]
     },
     "Purged": _object(

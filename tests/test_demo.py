@@ -179,7 +179,7 @@ def test_no_token_and_no_secret_is_shown(whole_stage: Stage) -> None:
     assert play_all(whole_stage, terminal)
     whole_stage.gateway.listener = terminal.show_heard
     Visitor(whole_stage, "jwt").send("", "GET", f"{whole_stage.gateway_origin}/jwt/orders", {})
-    terminal.show_suggestions(suggest(whole_stage))
+    terminal.show_suggestions(suggest(whole_stage), "http://127.0.0.1:8000/")
     text = output.getvalue()
     for secret in (
         whole_stage.admin_token_file.read_text(),
@@ -310,8 +310,10 @@ def test_runs_until_it_is_stopped(sent: signal.Signals, tmp_path: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    gateway = ""
+    gateway = page = ""
     for line in process.stdout:
+        if line.startswith("http://"):
+            page = line.strip()
         if line.startswith("GW="):
             gateway = line.split()[0].removeprefix("GW=")
         if "Ctrl-C" in line:
@@ -319,6 +321,7 @@ def test_runs_until_it_is_stopped(sent: signal.Signals, tmp_path: Path) -> None:
     with requests.Session() as session:
         session.trust_env = False
         assert session.get(f"{gateway}/jwt/orders", timeout=5).status_code == 401
+        assert "<title>jwt-signer playground" in session.get(page, timeout=5).text
     process.send_signal(sent)
     rest, errors = process.communicate(timeout=SECONDS)
     assert (process.returncode, errors) == (0, "")

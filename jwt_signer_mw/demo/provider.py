@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+from jwt.utils import base64url_encode
 from werkzeug.wrappers import Request, Response
 
 from jwt_signer_mw.demo.serving import ANY_PORT, serving
@@ -84,7 +85,7 @@ class IdentityProvider:
     def kid(self) -> str:
         return self._key.kid
 
-    def claims(self, **changes: Any) -> dict[str, Any]:
+    def claims(self, /, **changes: Any) -> dict[str, Any]:
         """The claims of a new token for `alice`, with these changes."""
         now = int(time.time())
         usual = {"iss": self.origin, "sub": "alice", "aud": "orders", "scope": "read"}
@@ -103,7 +104,17 @@ class IdentityProvider:
         """A JWT whose header says `alg: none`."""
         return jwt.encode(self.claims(**changes), "", "none")
 
-    def issue(self, **changes: Any) -> str:
+    def compose(
+        self, header: Mapping[str, Any], claims: Mapping[str, Any], key: SigningKey | None = None
+    ) -> str:
+        """A compact token with exactly this header and these claims, whatever they say, and an RS256
+        signature."""
+        signer = self._key if key is None else key
+        message = b".".join(base64url_encode(json.dumps(part).encode()) for part in (header, claims))
+        signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(message, signer.private)
+        return (message + b"." + base64url_encode(signature)).decode()
+
+    def issue(self, /, **changes: Any) -> str:
         """An opaque token: its claims stay here and are told by introspection."""
         self._active = {token: claims for token, claims in self._active.items() if _is_live(claims)}
         token = secrets.token_urlsafe(24)
@@ -121,6 +132,18 @@ class IdentityProvider:
         """OpenID Connect Discovery 1.0 section 3, as much of it as there is."""
         endpoints = {"jwks_uri": self.jwks_uri, "introspection_endpoint": self.introspection_endpoint}
         return {"issuer": self.origin, **endpoints}
+
+    def revoke(self, token: str) -> bool:
+        """Whether it is an opaque token that was active, and is no longer."""
+        return self._active.pop(token, None) is not None
+
+    def expire(self, token: str) -> bool:
+        """Whether it is an opaque token that was active; it expired a second ago now."""
+        claims = self._active.get(token)
+        if claims is None:
+            return False
+        claims["exp"] = int(time.time()) - 1
+        return True
 
     def rotate(self) -> None:
         """Take a new key; the old one is published no longer."""

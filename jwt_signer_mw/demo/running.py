@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jwt_signer_mw.demo.byhand import suggest
+from jwt_signer_mw.demo.playground.server import open_playground
 from jwt_signer_mw.demo.scenarios import SCENARIOS
 from jwt_signer_mw.demo.stage import open_stage
 
@@ -24,8 +25,9 @@ def run_demo(terminal: Terminal, *, once: bool) -> bool:
         good = play_all(stage, terminal)
         if not once:
             stage.gateway.listener = terminal.show_heard
-            terminal.show_suggestions(suggest(stage))
-            wait_for_interrupt()
+            with open_playground(stage.providers) as url:
+                terminal.show_suggestions(suggest(stage), url)
+                wait_for_interrupt()
     return good
 
 

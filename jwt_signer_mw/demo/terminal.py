@@ -91,7 +91,9 @@ class Terminal:
         summary = Text.assemble(f"{trials} requests, ", verdict, f", {seconds:.1f} s")
         self._print("", Rule(style="bold"), summary)
 
-    def show_suggestions(self, suggestions: Iterable[Suggestion]) -> None:
+    def show_suggestions(self, suggestions: Iterable[Suggestion], playground: str) -> None:
+        self._heading("Try it in a browser")
+        self._print("", Text("# change tokens and settings, and see each step"), Text(playground))
         self._heading("Try it by hand")
         for suggestion in suggestions:
             self._print("", Text(f"# {suggestion.comment}", "dim"), *map(Text, suggestion.commands))

@@ -36,6 +36,22 @@ class Trial:
     decision: Decided | None
     faults: tuple[str, ...]
 
+    @classmethod
+    def of(cls, method: str, path: str, sent: Headers, answer: requests.Response, decision: Decided) -> Trial:
+        """A request that somebody else sent, with no expectations."""
+        return cls(
+            title="",
+            method=method,
+            path=path,
+            sent=sent,
+            status=answer.status_code,
+            answered={name.lower(): value for name, value in answer.headers.items()},
+            document=_document(answer),
+            calls=(),
+            decision=decision,
+            faults=(),
+        )
+
     @property
     def seen(self) -> Mapping[str, Any]:
         """The tokens that the upstream application saw, by header; none if nothing came through."""

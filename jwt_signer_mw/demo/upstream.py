@@ -16,11 +16,11 @@ from werkzeug.wrappers import Request, Response
 from jwt_signer_mw.demo.shortened import described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-ALGORITHMS = ["RS256"]  # what it accepts, whatever a token says
+ALGORITHMS = ("RS256",)  # what it accepts, whatever a token says
 HTTP_SECONDS = 5.0
 MAX_REMEMBERED = 1000  # tokens
 
@@ -28,9 +28,10 @@ MAX_REMEMBERED = 1000  # tokens
 class UpstreamApplication:
     """A WSGI application that echoes what it saw. `GET /again` verifies all earlier tokens once more."""
 
-    def __init__(self) -> None:
+    def __init__(self, algorithms: Sequence[str] = ALGORITHMS) -> None:
         self.jwks_uri = ""
         self.loads = 0  # of the gateway's keys
+        self._algorithms = algorithms
         self._keys: dict[str, jwt.PyJWK] = {}
         self._accepted: list[str] = []
         self._session = requests.Session()
@@ -64,6 +65,8 @@ class UpstreamApplication:
             header, claims = jwt.get_unverified_header(token), self._verify(token)
         except jwt.PyJWTError as problem:
             return {"verified": False, "problem": str(problem)}
+        except requests.RequestException:
+            return {"verified": False, "problem": "the gateway publishes no keys"}
         if token not in self._accepted:
             self._accepted = [*self._accepted[-MAX_REMEMBERED:], token]
         return {"verified": True, "header": header, "claims": claims}
@@ -74,7 +77,7 @@ class UpstreamApplication:
         key = self._keys.get(kid) or self._load().get(kid)
         if key is None:
             raise jwt.InvalidKeyError(f"no key {kid!r}")
-        decoded: dict[str, Any] = jwt.decode(token, key, ALGORITHMS, options={"verify_aud": False})
+        decoded: dict[str, Any] = jwt.decode(token, key, self._algorithms, options={"verify_aud": False})
         return decoded
 
     def _load(self) -> dict[str, jwt.PyJWK]:

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from jwt_signer_mw.explain.explanation import Asked, Explanation
@@ -14,7 +14,6 @@ from jwt_signer_mw.explain.parts import TracedParts
 from jwt_signer_mw.explain.suggestions import suggest
 from jwt_signer_mw.explain.trace import Trace, Undecided
 from jwt_signer_mw.flows.pipeline import Pipeline
-from jwt_signer_mw.flows.shadow import NotedForward
 from jwt_signer_mw.messages import Delivery, Forward, Incoming, Rejection
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.request.responses import render
@@ -34,17 +33,10 @@ if TYPE_CHECKING:
 class ExplainingPipeline(Pipeline):
     """Decides one request; tells nobody but the trace."""
 
-    def __init__(
-        self,
-        trace: Trace,
-        settings: Settings,
-        keyring: Keyring,
-        cache: SharedCache,
-        consumers: Consumers,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, trace: Trace, *parts: Any) -> None:
+        """`parts` are those of a `Pipeline`."""
         self.trace = trace
-        super().__init__(settings, keyring, cache, consumers, clock, make=partial(TracedParts, trace))
+        super().__init__(*parts, make=partial(TracedParts, trace))
 
     def reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
         self.trace.end(refusal)
@@ -71,7 +63,6 @@ class Explainer:
         self._cache = cache
         self._consumers = consumers
         self._clock = clock
-        self.other: Pipeline | None = None  # a policy in the shadow
 
     def explain(self, asked: Asked) -> Flow[Explanation]:
         """Never raises. Whatever a request like this would fetch is fetched, unless `asked.offline`."""
@@ -80,7 +71,7 @@ class Explainer:
         incoming = _incoming(asked, pipeline.reads)
         removed = tuple(name for name, _ in asked.headers if name in pipeline.managed)
         decision = yield from trace.watch(pipeline.decide(incoming))
-        return _explanation(decision, trace, self._settings, removed, exempt=asked.path in pipeline.exempt)
+        return explained(decision, trace, self._settings, removed, exempt=asked.path in pipeline.exempt)
 
     def follow(self, incoming: Incoming, removed: tuple[str, ...]) -> Flow[Followed]:
         """Decides a real request, the whole way, and tells it. Never raises.
@@ -92,7 +83,7 @@ class Explainer:
         pipeline = self._pipeline(Asked(()), trace)
         decision = yield from trace.watch(pipeline.decide(incoming))
         exempt = incoming.path in pipeline.exempt
-        told = _explanation(decision, trace, self._settings, removed, exempt=exempt)
+        told = explained(decision, trace, self._settings, removed, exempt=exempt)
         return Followed(decision, trace.refusal, told)
 
     def _pipeline(self, asked: Asked, trace: Trace) -> ExplainingPipeline:
@@ -103,9 +94,7 @@ class Explainer:
             clock = clock._replace(now=lambda: moment)
         if asked.offline:
             clock = clock._replace(ticks=lambda: -inf)
-        pipeline = ExplainingPipeline(trace, settings, self._keyring, self._cache, self._consumers, clock)
-        pipeline.shadow_by(self.other)
-        return pipeline
+        return ExplainingPipeline(trace, settings, self._keyring, self._cache, self._consumers, clock)
 
 
 def _incoming(asked: Asked, reads: tuple[str, ...]) -> Incoming:
@@ -117,9 +106,10 @@ def _incoming(asked: Asked, reads: tuple[str, ...]) -> Incoming:
     )
 
 
-def _explanation(
+def explained(
     decision: Decision, trace: Trace, settings: Settings, removed: tuple[str, ...], *, exempt: bool
 ) -> Explanation:
+    """What the trace of a decision amounts to. `removed`: the client's headers that are the suite's."""
     trace.stage, refusal = "headers", trace.refusal
     if isinstance(decision, Forward):
         trace.token = ""
@@ -129,7 +119,6 @@ def _explanation(
         if exempt:
             trace.add("note", "the path is exempt: no token is looked at", stage="request", option=option)
         _tell_headers(trace, decision.names, removed)
-        _tell_shadows(trace, decision)
         hint = "Ask again without offline." if outcome == "undecided" else ""
         return Explanation(outcome, 0, outcome, option, "", hint, tuple(trace.steps), decision.names, removed)
     if refusal is None:  # a rejection that does not come from `reject`
@@ -149,15 +138,6 @@ def _explanation(
         (),
         removed,
     )
-
-
-def _tell_shadows(trace: Trace, forward: Forward) -> None:
-    for found in forward.would_refuse if isinstance(forward, NotedForward) else ():
-        trace.token = found.token
-        told = f"{found.by}: would be refused with {found.status}: {found.reason}"
-        if not found.status:
-            told = f"{found.by}: {found.reason}"
-        trace.add("note", f"{told} ({found.detail})", stage="reported", option=found.option)
 
 
 def _tell_headers(trace: Trace, written: tuple[str, ...], removed: tuple[str, ...]) -> None:

@@ -23,13 +23,14 @@ from jwt_signer_mw.jose import find_signer
 from jwt_signer_mw.request.extract import Credential
 from jwt_signer_mw.tokens.checks import ISSUED
 from jwt_signer_mw.tokens.claims import read_claim
-from jwt_signer_mw.tokens.compact import read_compact, split_segments
+from jwt_signer_mw.tokens.compact import Encoded, read_compact, split_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jwt_signer_mw.binding.bond import Bond
     from jwt_signer_mw.binding.presented import Presented
+    from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.explain.trace import Trace
     from jwt_signer_mw.flows.answers import Answer
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
     from jwt_signer_mw.tokens.checks import Check
     from jwt_signer_mw.tokens.claims import Claims
-    from jwt_signer_mw.tokens.compact import Compact, Encoded, Token
-    from jwt_signer_mw.tokens.templates import Sources
+    from jwt_signer_mw.tokens.compact import Compact, Token
 
 UNSIGNED = "(a new token)"  # in place of one that is not made
 _CLAIMS = {
@@ -117,7 +117,6 @@ class TracedConsumers:
         self._trace = trace
         self._consumers = consumers
         self.blocking = consumers.blocking
-        self.optional = getattr(consumers, "optional", False)
 
     def find(self, field: str, value: str) -> Consumer | None:
         self._trace.stage = "consumer"
@@ -159,7 +158,10 @@ class TracedExaminer(Examiner):
         return credential.token
 
     def examine(self, token: Token, consumer: Consumer | None) -> Flow[Examined]:
-        return (yield from super().examine(self.tell(str(token)), consumer))
+        known = self.tell(str(token))
+        if isinstance(known, Encoded):
+            self.admit(known)
+        return (yield from super().examine(known, consumer))
 
     def tell(self, text: str) -> Token:
         """Notes which kind of token it is. Raises a refusal for what is none."""
@@ -170,10 +172,9 @@ class TracedExaminer(Examiner):
             self._tell_kind(read_compact(text))
         return self.kind_of(Credential(text, split_segments(text)))
 
-    def examine_jwt(self, encoded: Encoded, *arguments: Any) -> Flow[Examined]:
+    def examine_jwt(self, *arguments: Any) -> Flow[Examined]:
         self._trace.judged = self._token
-        self.admit(encoded)
-        return (yield from super().examine_jwt(encoded, *arguments))
+        return (yield from super().examine_jwt(*arguments))
 
     def examine_opaque(self, *arguments: Any) -> Flow[Examined]:
         self._trace.judged = self._token
@@ -190,10 +191,13 @@ class TracedExaminer(Examiner):
 
 
 class TracedGuard(Guard):
-    """It remembers no proof: whoever asks why a request is refused may still send it."""
+    """It remembers a proof only where the request is a real one: whoever asks why a request is refused may
+    still send it."""
 
-    def __init__(self, trace: Trace, token: TokenSettings, settings: Settings, clock: Clock) -> None:
-        super().__init__(token, settings, MemoryCache(1, clock), clock)
+    def __init__(
+        self, trace: Trace, token: TokenSettings, settings: Settings, cache: SharedCache, clock: Clock
+    ) -> None:
+        super().__init__(token, settings, cache if trace.signs else MemoryCache(1, clock), clock)
         self._trace = trace
         self._name = token.name
 
@@ -207,7 +211,8 @@ class TracedGuard(Guard):
             text = "the connection is of the token's certificate"
             trace.add("good", text, option=self.rules.option("mtls"))
         if self.dpop is not None and bond.key is not None:
-            text = "the proof is by the token's key, for this request; whether it was used before is not told"
+            text = "the proof is by the token's key, for this request"
+            text += ", and was not used before" if trace.signs else "; whether it was used before is not told"
             trace.add("good", text, option=self.rules.option("dpop"))
 
 
@@ -244,13 +249,14 @@ class TracedParts(Parts):
         return TracedIssuersExaminer(self._trace, *arguments)
 
     def examiner_by(self, token: TokenSettings) -> Examiner:
-        return TracedExaminer(self._trace, *self.examining(token))
+        parts = (self.verifier(token), self.introspector(token), self.consumers, self.clock)
+        return TracedExaminer(self._trace, token, *parts, self.settings.max_token_bytes)
 
     def verifier(self, token: TokenSettings) -> Verifier:
         symmetric = self.settings.enable_hs_signatures
         return TracedVerifier(self._trace, token, self.keyring.verification(token), symmetric=symmetric)
 
-    def introspector_at(self, token: TokenSettings) -> Introspector:
+    def introspector(self, token: TokenSettings) -> Introspector:
         return TracedIntrospector(self._trace, token, *self.introspection)
 
     def resigner(self, token: TokenSettings) -> Resigner:
@@ -258,7 +264,7 @@ class TracedParts(Parts):
 
     def guard(self, token: TokenSettings) -> Guard | None:
         plain = super().guard(token)
-        return plain and TracedGuard(self._trace, token, self.settings, self.clock)
+        return plain and TracedGuard(self._trace, token, self.settings, self.cache, self.clock)
 
 
 class TracedResigner(Resigner):
@@ -267,13 +273,12 @@ class TracedResigner(Resigner):
         self._trace = trace
         self._name = token.name
         self._keyset = token.keyset.uri
-        self._templates = {name for name, _ in token.shape.claim_templates}
 
-    def resign(self, examined: Examined, sources: Sources) -> Flow[Resigned]:
+    def resign(self, examined: Examined) -> Flow[Resigned]:
         """What nobody asked for with a request of their own is not made: then it is all but the signature."""
         trace, began = self._trace, self._trace.ticks()
         trace.stage, trace.token = "signing", self._name
-        claims, until = self._new_claims(examined, sources)
+        claims, until = self._new_claims(examined)
         who = f"by {self._keyset!r} with {self._algorithm}"
         if self._keys.key is not None or not trace.offline:
             key = self._keys.key or (yield from self._ready())
@@ -281,11 +286,9 @@ class TracedResigner(Resigner):
         changed = sorted(name for name in claims if examined.claims.get(name) != claims[name])
         gone = sorted(examined.claims.keys() - claims.keys())
         told = f"{who}; sets {', '.join(changed)}" + (f"; leaves out {', '.join(gone)}" if gone else "")
-        made = (yield from super().resign(examined, sources)) if trace.signs else Resigned(UNSIGNED, until)
+        made = (yield from super().resign(examined)) if trace.signs else Resigned(UNSIGNED, until)
         took = trace.ticks() - began if trace.signs else None
         trace.add("good", told, option=f"{self._name}_signing", took=took)
-        for name in sorted(self._templates - dict(self._shaping.values(sources)).keys()):
-            trace.add("note", f"the template of {name} has no value", option=f"{self._name}_claim_templates")
         return made
 
     def _ready(self) -> Flow[Key]:

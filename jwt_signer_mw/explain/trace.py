@@ -40,6 +40,11 @@ class Trace:
     def __init__(self, ticks: Callable[[], float], *, offline: bool = False, signs: bool = False) -> None:
         self.offline = offline
         self.signs = signs
+        self.ticks = ticks
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing happened yet."""
         self.steps: list[Step] = []
         self.refusal: Refusal | None = None
         self.stage: Stage = "request"  # that is under way
@@ -48,7 +53,6 @@ class Trace:
         self.compact: Compact | None = None
         self.keys: KeySet | None = None
         self.judged: TokenSettings | None = None  # what the token is judged by
-        self.ticks = ticks
         self._origins: dict[int, tuple[Stage, str]] = {}
 
     def add(
@@ -101,8 +105,6 @@ class Trace:
         return (yield from self._fetch(command))
 
     def _fetch(self, command: Fetch) -> Flow[Reply]:
-        if self.offline:
-            raise Undecided(f"{place(command.exchange)} would have to be asked")
         began = self.ticks()
         name = f"{command.exchange.method} {place(command.exchange)}"
         try:
