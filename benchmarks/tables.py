@@ -33,7 +33,7 @@ def goals_table(runs: Sequence[Mapping[str, float]]) -> str:
         verdict = "" if goal.is_reached(middle) else " ✗"
         spread = f"{_number(values[0])} to {_number(values[-1])}"
         rows.append((goal.id, goal.what, asked, f"**{_number(middle)}**{verdict}", spread))
-    return table(("", "what", "asked", f"median of {len(runs)} runs", "from, to"), rows)
+    return table(("", "what", "asked", f"median of {len(runs)} runs", "from, to"), rows, texts=2)
 
 
 def family_table(title: str, rows: Iterable[Sequence[Any]]) -> str:
@@ -61,9 +61,9 @@ def startup_table(figures: Mapping[str, Sequence[float]]) -> str:
     return table(("", "ms"), rows)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The first column is text, the others are numbers."""
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+    """The first columns, `texts` of them, are text, the others are numbers."""
+    lines = [head, [*["---"] * texts, *["--:"] * (len(head) - texts)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -36,6 +36,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "yaml": yaml.safe_load,
 }
 GATEWAY = frozenset({"gateway", "policies", "routes", "upstream"})
+STAND_IN = "stand-in-of-a-secret-that-is-long-enough"
 REFERENCE = re.compile(r"\{vault://env/([A-Z_]+)\}")
 
 # page, and the beginning of a block: why it is not looked at
@@ -93,7 +94,7 @@ def check_python(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
 def check_mapping(given: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings and gateway files can be used, once the variables that they name are set."""
     for name in REFERENCE.findall(json.dumps(given, default=str)):
-        monkeypatch.setenv(name, "stand-in")
+        monkeypatch.setenv(name, STAND_IN)
     if not isinstance(given, dict):
         return
     if given.keys() & GATEWAY:

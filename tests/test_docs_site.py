@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -67,3 +68,5 @@ def test_the_first_page_names_every_page() -> None:
     places = [page.relative_to(DOCS) for page in pages() if page.is_relative_to(DOCS)]
     missing = [str(place) for place in places if str(place) != "index.md" and f"({place})" not in listed]
     assert missing == [], "give it a line in docs/index.md"
+    targets = re.findall(r"\]\(([^)]+)\)", listed)
+    assert sorted(targets) == sorted(set(targets)), "one line for a page is enough"

@@ -136,7 +136,7 @@ def _first() -> Iterator[str]:
 def _tasks() -> Iterator[str]:
     yield "## By task\n"
     yield "What starts with `access_token` exists for `channel_token` as well.\n"
-    yield "| To | options |\n|---|---|"
+    yield "| To | Options |\n|---|---|"
     for task in TASKS:
         yield f"| {task.wish} | {', '.join(f'`{option}`' for option in task.options)} |"
     yield ""
