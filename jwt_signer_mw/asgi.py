@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from jwt_signer_mw.assembly import Assembly, Services
+from jwt_signer_mw.assembly import Assembly, Services, link_shadows
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
@@ -86,6 +86,7 @@ class JWTSignerMiddleware:
         **services: Unpack[Services],
     ) -> None:
         self.assembly = Assembly(settings, **services)
+        link_shadows({self.assembly.pipeline.policy: self.assembly})
         self.app = app
         self.pipeline = self.assembly.pipeline
         self.driver = AsynchronousDriver(

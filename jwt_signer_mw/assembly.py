@@ -18,6 +18,8 @@ from jwt_signer_mw.keysets.store import open_store
 from jwt_signer_mw.observability import NAMED, open_observer
 from jwt_signer_mw.observing import Observers
 from jwt_signer_mw.settings import Settings
+from jwt_signer_mw.settings.catalogue import problem
+from jwt_signer_mw.settings.reporting import find_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +80,28 @@ class Assembly:
             explain=self.explainer.explain,
             purge=self.pipeline.purge,
         )
+
+    def shadow_by(self, other: Assembly | None) -> None:
+        """Has another policy judge in the shadow of this one. Raises `LookupError` where it can't."""
+        pipeline = None if other is None else other.pipeline
+        self.pipeline.shadow_by(pipeline)
+        self.explainer.other = pipeline
+
+
+def link_shadows(assemblies: Mapping[str, Assembly]) -> None:
+    """Has policies judge in the shadow of others, by the names in `shadow`. Raises `ConfigurationError`."""
+    problems = dict(find_strangers({name: assembly.settings for name, assembly in assemblies.items()}))
+    for name, assembly in assemblies.items():
+        if name not in problems:
+            shadow = assembly.settings.shadow
+            other = None if shadow is None or assembly.settings.overlay is not None else assemblies[shadow]
+            try:
+                assembly.shadow_by(other)
+            except LookupError:
+                text = f"names {shadow!r}, which reads other headers."
+                problems[name] = problem("settings.E092", "shadow", text)
+    if problems:
+        raise ConfigurationError([*problems.values()])
 
 
 def open_consumers(consumers: Any) -> Consumers:

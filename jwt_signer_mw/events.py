@@ -23,6 +23,21 @@ EXEMPT = "exempt"
 METADATA = "resource_metadata"  # of the resource were shown (RFC 9728)
 
 
+class WouldRefuse(NamedTuple):
+    """A refusal that was not carried out. `by`: `report_only`, or `shadow` for a second policy.
+
+    `reason` is the code of the refusal; "undecided" where keys or answers were not at hand, "shadow_failed"
+    where the shadow itself went wrong; both have the status 0.
+    """
+
+    by: str
+    reason: str
+    status: int
+    token: str = ""
+    option: str = ""
+    detail: str = ""
+
+
 class Decided(NamedTuple):
     """One decision. `reason` is stable: "accepted", "exempt", "resource_metadata" or a refusal's
     code.
@@ -42,6 +57,7 @@ class Decided(NamedTuple):
     policy: str = DEFAULT_POLICY
     token: str = ""
     request_id: str = ""  # of the header `request_id_header`
+    would_refuse: tuple[WouldRefuse, ...] = ()  # of an accepted request
 
     @property
     def outcome(self) -> str:
@@ -119,6 +135,16 @@ def log_refusal(event: Decided) -> None:
         decisions.log(_level(event.status), "%s", _line(event), extra={"jwt_signer": _fields(event)})
 
 
+def report(event: Decided) -> None:
+    """One line, at level INFO, per rule that would have refused what was accepted."""
+    for found in event.would_refuse:
+        fields = {name: value for name, value in found._asdict().items() if value}
+        fields = {"outcome": "would_refuse", **fields, "policy": event.policy, **_request(event)}
+        if event.request_id:
+            fields["request_id"] = event.request_id
+        decisions.info("%s", _json(fields), extra={"jwt_signer": fields})
+
+
 def refusal_is_logged(status: int) -> bool:
     return decisions.isEnabledFor(_level(status))
 
@@ -140,11 +166,10 @@ def _fields(event: Decided) -> dict[str, object]:
         "policy": event.policy,
         "token": event.token,
         "request_id": event.request_id,
-        "method": event.method[:32],
-        "path": event.path[:256],
+        **_request(event),
         "option": event.option,
         "detail": event.detail,
-        "remembered": event.remembered,
+        "would_refuse": ",".join(found.reason for found in event.would_refuse),
     }
     identity = event.identity
     if identity is not None:
@@ -157,6 +182,14 @@ def _fields(event: Decided) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value not in ("", False)}
 
 
+def _request(event: Decided) -> dict[str, object]:
+    return {"method": event.method[:32], "path": event.path[:256], "remembered": event.remembered}
+
+
 def _line(event: Decided) -> str:
-    """Fields as JSON in visible ASCII: one line, whatever a client put into its path."""
-    return json.dumps(_fields(event), separators=(",", ":")).replace("\x7f", "\\u007f")
+    return _json(_fields(event))
+
+
+def _json(fields: dict[str, object]) -> str:
+    """Visible ASCII: one line, whatever a client put into its path."""
+    return json.dumps(fields, separators=(",", ":")).replace("\x7f", "\\u007f")

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
 
 from jwt_signer_mw.explain.explanation import Mark, Outcome, Stage
+from jwt_signer_mw.flows.purge import Purge
 from jwt_signer_mw.request.endpoints import KEY_SET, MAX_BODY, METHODS, PLAIN
 
 if TYPE_CHECKING:
@@ -165,9 +166,8 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Purge": {
         "oneOf": [
-            _object(closed=True, jti=TEXT),
-            _object(closed=True, subject=TEXT),
-            _object(closed=True, everything={"const": True}),
+            _object(closed=True, **{name: {"const": True} if name == "everything" else TEXT})
+            for name in Purge._fields
         ]
     },
     "Purged": _object(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from jwt_signer_mw.assembly import Assembly, Services
+from jwt_signer_mw.assembly import Assembly, Services, link_shadows
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
@@ -43,6 +43,7 @@ class JWTSignerMiddleware:
         **services: Unpack[Services],
     ) -> None:
         self.assembly = Assembly(settings, **services)
+        link_shadows({self.assembly.pipeline.policy: self.assembly})
         self.app = app
         self.pipeline = self.assembly.pipeline
         self.driver = BlockingDriver(

@@ -38,13 +38,13 @@ def test_what_it_tells_works(told: str) -> None:
     assert issuer is not None
     assert authorization is not None
     found = discover(issuer[1])
-    assert found.jwks is not None
-    assert found.introspection is not None
-    assert requests.get(found.jwks, timeout=9).json()["keys"]
+    assert found.jwks_uri is not None
+    assert found.introspection_endpoint is not None
+    assert requests.get(found.jwks_uri, timeout=9).json()["keys"]
 
     token = requests.get(f"{issuer[1]}/token?kind=opaque&sub=bob", timeout=9).text
     asked = {"data": {"token": token}, "headers": {"Authorization": authorization[1]}, "timeout": 9}
-    assert requests.post(found.introspection, **asked).json()["sub"] == "bob"  # type: ignore[arg-type]
+    assert requests.post(found.introspection_endpoint, **asked).json()["sub"] == "bob"  # type: ignore[arg-type]
 
 
 def test_it_listens_on_the_loopback_interface_alone(told: str) -> None:

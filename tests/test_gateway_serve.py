@@ -311,6 +311,11 @@ def test_workers(tmp_path: Path, known: Providers, service: str) -> None:
         ({**OPEN, "access_token_leeway": "soon"}, [], "access_token_leeway"),
         ({**OPEN, "routes": [{"path": "/a/*"}]}, ["--forward-auth"], "can't be told apart without a style"),
         ({**OPEN, "exempt_paths": ["/a"]}, ["--forward-auth"], "exempt_paths can't be known"),
+        (
+            {**OPEN, "access_token_claim_templates": {"at": "{request.path}"}},
+            ["--forward-auth"],
+            "access_token_claim_templates can't be known",
+        ),
     ],
 )
 def test_what_can_not_be_served(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jwt_signer_mw.command import main
-from jwt_signer_mw.command.discovery import discover, well_known
+from jwt_signer_mw.command.discovery import discover
+from jwt_signer_mw.flows.discovery import well_known
 from jwt_signer_mw.gateway.configuration import load_configuration
 
 if TYPE_CHECKING:

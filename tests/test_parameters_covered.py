@@ -43,7 +43,7 @@ SUITE: Final = _words("""
     keyset_store keyset_encryption_keys cache consumers verdict_cache_size verdict_cache_ttl
     introspection_cache_size introspection_cache_ttl max_token_bytes max_response_bytes
     jwks_reload_interval http_timeout exempt_paths admin_path admin_token purge_token certificates
-    resource resource_metadata
+    resource resource_metadata shadow
     public_origins dpop_nonce_secret dpop_replay_size
     client_certificate_header client_certificate_format observers request_id_header
 """)
@@ -57,7 +57,8 @@ OWN_OF_TOKENS: Final = _words("""
     {}_introspection_client_certificate
     {}_introspection_signed {}_introspection_signed_issuer {}_introspect_jwt
     {}_dpop {}_dpop_algorithms {}_dpop_max_age {}_dpop_nonces
-    {}_upstream_confirmation {}_mtls {}_trusted_issuers
+    {}_upstream_confirmation {}_mtls {}_trusted_issuers {}_discovery
+    keep_{}_claims {}_claim_templates {}_subject_pairwise_secret {}_subject_pairwise_sector {}_report_only
 """)
 
 
@@ -130,7 +131,7 @@ def test_the_cases_of_an_option_fail_without_it(option: str, stage: Stage) -> No
         except AssertionError:
             continue
         except ConfigurationError:  # half a password, or a certificate's name alone: take a wrong one
-            wrong = WRONG.get(option, "another password")
+            wrong = WRONG.get(option, "another password, of 32 characters")
             other = replace(case, settings={**case.settings, option: wrong})
             with pytest.raises(AssertionError):
                 stage.play(other, WSGIAdapter())

@@ -114,7 +114,13 @@ def test_answers_are_as_described(
 
 @pytest.mark.parametrize(
     "body, good",
-    [({"everything": True}, True), ({"jti": "a"}, True), ({"jti": "a", "subject": "b"}, False), ({}, False)],
+    [
+        ({"everything": True}, True),
+        ({"jti": "a"}, True),
+        ({"token": "a.b.c"}, True),
+        ({"jti": "a", "subject": "b"}, False),
+        ({}, False),
+    ],
 )
 def test_bodies_that_are_refused_do_not_fit_the_schema(body: object, good: bool, admin: Any) -> None:
     whole = {**document()["components"]["schemas"]["Purge"], "components": document()["components"]}

@@ -14,10 +14,13 @@ from jwt_signer_mw.errors import ClaimMalformed, TokenExpired
 from jwt_signer_mw.flows.examine import Examined
 from jwt_signer_mw.flows.resign import Resigned, Resigner
 from jwt_signer_mw.jose import SIGNING_ALGORITHMS, Key, generate_key
+from jwt_signer_mw.messages import Incoming
 from jwt_signer_mw.settings import Settings
+from jwt_signer_mw.tokens.templates import Sources
 from stepping import FrozenClock, Stepper
 
 NOW = 1_800_000_000
+REQUEST = Incoming("GET", "/", "localhost", ())
 
 
 class OneKey:
@@ -49,7 +52,7 @@ def resigned(
     clock = Clock.of(FrozenClock(NOW))
     resigner = Resigner(settings.access_token, settings, OneKey(key), clock)
     examined = Examined("jwt", "", claims, b"", expiry_claim, -inf, inf, None)
-    return Stepper().run(resigner.resign(examined))
+    return Stepper().run(resigner.resign(examined, Sources(examined.claims, None, REQUEST)))
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -173,12 +176,9 @@ def test_the_header_follows_the_key() -> None:
     keys = OneKey(ES256)
     resigner = Resigner(settings.access_token, settings, keys, Clock.of(FrozenClock(NOW)))
     examined = Examined("jwt", "", {"exp": NOW + 1}, b"", ("exp",), -inf, inf, None)
-    assert (
-        pyjwt.get_unverified_header(Stepper().run(resigner.resign(examined)).token)["kid"] == ES256.thumbprint
-    )
-    keys.key = generate_key("ES256")
-    assert (
-        pyjwt.get_unverified_header(Stepper().run(resigner.resign(examined)).token)["kid"]
-        == keys.key.thumbprint
-    )
+    sources = Sources(examined.claims, None, REQUEST)
+    for key in (ES256, generate_key("ES256")):
+        keys.key = key
+        new = Stepper().run(resigner.resign(examined, sources)).token
+        assert pyjwt.get_unverified_header(new)["kid"] == key.thumbprint
     assert keys.told == [NOW + 1, NOW + 1]

@@ -16,7 +16,7 @@ from jwt_signer_mw import ConfigurationError, Settings
 from jwt_signer_mw.command.description import describe
 from jwt_signer_mw.errors import ScopesInsufficient, TokenMissing
 from jwt_signer_mw.keysets.memory import MemoryStore
-from jwt_signer_mw.request.metadata import Directory, Metadata
+from jwt_signer_mw.request.metadata import Directory, Metadata, document_of
 from jwt_signer_mw.request.responses import Challenge, challenges_of, render
 from jwt_signer_mw.wsgi import JWTSignerMiddleware
 from parts import require_module
@@ -175,6 +175,40 @@ def test_policies_that_share_a_path_are_told_apart_by_host() -> None:
     assert directory.find(f"{root}/c", "anything.example") == "c"
     assert directory.find(f"{root}/d", "a.example") is None
     assert not Directory([(None, "d")])
+
+
+@pytest.mark.parametrize(
+    "more, members",
+    [
+        ({"access_token_dpop": "never"}, {}),
+        ({"access_token_dpop": "allowed"}, {"dpop_signing_alg_values_supported": ["ES256"]}),
+        (
+            {"access_token_dpop": "required"},
+            {"dpop_signing_alg_values_supported": ["ES256"], "dpop_bound_access_tokens_required": True},
+        ),
+        ({"access_token_mtls": "required"}, {"tls_client_certificate_bound_access_tokens": True}),
+        (
+            {
+                "access_token_dpop": "required",
+                "resource_metadata": {"dpop_bound_access_tokens_required": None},
+            },
+            {"dpop_signing_alg_values_supported": ["ES256"]},
+        ),
+    ],
+)
+def test_bound_tokens_are_told(more: Mapping[str, Any], members: Mapping[str, Any]) -> None:
+    settings = Settings.load({**WITH, "access_token_dpop_algorithms": ["ES256"], **more})
+    document = document_of(settings)
+    assert {name: document[name] for name in document if name.startswith(("dpop", "tls"))} == members
+
+
+def test_trusted_issuers_are_authorization_servers() -> None:
+    issuers = {
+        "https://a.example": {"jwks_uri": "https://a.example/jwks"},
+        "b": {"jwks_uri": "https://b/jwks"},
+    }
+    bare = {"channel_token_optional": True, "resource": RESOURCE, "access_token_trusted_issuers": issuers}
+    assert document_of(Settings.load(bare))["authorization_servers"] == ["https://a.example"]
 
 
 # Challenges

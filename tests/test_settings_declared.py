@@ -192,6 +192,7 @@ def test_the_suites_own_options() -> None:
         "certificates": {},
         "resource": None,
         "resource_metadata": {},
+        "shadow": None,
         "purge_token": None,
         "public_origins": None,
         "dpop_nonce_secret": None,
@@ -205,6 +206,7 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_typ_allowed": None,
     "{}_profile": None,
     "{}_upstream_max_lifetime": None,
+    "{}_report_only": [],
     "{}_introspection_client_auth": None,
     "{}_introspection_client_id": None,
     "{}_introspection_client_secret": None,
@@ -222,6 +224,11 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_mtls": "never",
     "{}_upstream_confirmation": "original_cnf",
     "{}_trusted_issuers": {},
+    "keep_{}_claims": None,
+    "{}_claim_templates": {},
+    "{}_subject_pairwise_secret": None,
+    "{}_subject_pairwise_sector": None,
+    "{}_discovery": None,
 }
 OWN_OF_CLAIMS: dict[str, Any] = {
     "{}_max_lifetime": None,

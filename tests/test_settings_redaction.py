@@ -21,6 +21,8 @@ SECRETS = {
     "channel_token_keyset_client_password": SECRET,
     "access_token_introspection_authorization": f"Basic {SECRET}",
     "channel_token_introspection_body_args": f"client_secret={SECRET}",
+    "access_token_subject_pairwise_secret": SECRET * 2,
+    "access_token_subject_pairwise_sector": "https://orders.example",
     "admin_token": SECRET,
     "keyset_encryption_keys": [FERNET],
     "keyset_store": f"postgresql+psycopg://me:{SECRET}@host/db?password={SECRET}",
@@ -33,7 +35,7 @@ def test_no_repr_shows_a_secret(caplog: pytest.LogCaptureFixture) -> None:
         settings = Settings.load(SECRETS | {"enable_hs_signatures": True})
     shown = [repr(settings), str(settings), f"{settings!r}", repr(settings.warnings), caplog.text]
     for token in (settings.access_token, settings.channel_token):
-        shown += [repr(token), repr(token.jwks), repr(token.keyset), repr(token.claims)]
+        shown += [repr(token), repr(token.jwks), repr(token.keyset), repr(token.claims), repr(token.shape)]
     assert caplog.records
     assert [text for text in shown if SECRET in text] == []
 

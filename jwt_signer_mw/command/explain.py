@@ -9,7 +9,7 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jwt_signer_mw.assembly import Assembly
+from jwt_signer_mw.assembly import Assembly, Services
 from jwt_signer_mw.caches.memory import MemoryCache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.command import USAGE, complain
@@ -78,12 +78,16 @@ def run(arguments: argparse.Namespace) -> int:
     if settings is None:
         print(f"{asked.path} is on an exempt route: it passes, and no token is looked at.")
         return STATUSES["exempt"]
-    return tell(explain(settings, asked), asked, policy, as_json=arguments.json)
+    shadow = configuration.policies.get(settings.shadow or "")
+    return tell(explain(settings, asked, shadow), asked, policy, as_json=arguments.json)
 
 
-def explain(settings: Settings, asked: Asked) -> Explanation:
+def explain(settings: Settings, asked: Asked, shadow: Settings | None = None) -> Explanation:
     """By these settings, with keys and a cache for this once: no store of others is touched."""
-    assembly = Assembly(settings, keyset_store=MemoryStore(), cache=MemoryCache(100, Clock()))
+    services: Services = {"keyset_store": MemoryStore(), "cache": MemoryCache(100, Clock())}
+    assembly = Assembly(settings, **services)
+    if shadow is not None:
+        assembly.shadow_by(Assembly(shadow, **services))
     transport = RequestsTransport()
     try:
         return BlockingDriver(transport).run(assembly.explainer.explain(asked))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jwt_signer_mw.command import FAILED, USAGE, complain
-from jwt_signer_mw.command.discovery import Discovered, discover
+from jwt_signer_mw.command.discovery import discover
+from jwt_signer_mw.flows.discovery import Metadata
 from jwt_signer_mw.gateway.writing import value_text
 
 if TYPE_CHECKING:
@@ -84,17 +85,17 @@ def _ask(question: str, default: str | None = None) -> str:
     return answer or default or ""
 
 
-def _found(issuer: str | None, unasked: bool) -> Discovered | None:
+def _found(issuer: str | None, unasked: bool) -> Metadata | None:
     if not issuer:
         return None
-    return Discovered(issuer, None, None) if unasked else discover(issuer)
+    return Metadata(issuer, None, None) if unasked else discover(issuer)
 
 
 def _lines(
-    arguments: argparse.Namespace, access: Discovered | None, channel: Discovered | None
+    arguments: argparse.Namespace, access: Metadata | None, channel: Metadata | None
 ) -> Iterator[Written]:
     assert access is not None  # noqa: S101  the issuer is asked for
-    kind = arguments.tokens or ("both" if access.introspection and access.jwks else "jwt")
+    kind = arguments.tokens or ("both" if access.introspection_endpoint and access.jwks_uri else "jwt")
     yield Written("", comment=f"The access token: says who sends a request. Issued by {access.issuer}.")
     if kind in ("jwt", "both"):
         yield from _of_jwt("access_token", access, arguments.audience, arguments.scope)
@@ -110,10 +111,10 @@ def _lines(
     yield from _of_jwt("channel_token", channel, None, None)
 
 
-def _of_jwt(token: str, found: Discovered, audience: str | None, scope: str | None) -> Iterator[Written]:
-    jwks = found.jwks or f"{found.issuer.rstrip('/')}/jwks"
+def _of_jwt(token: str, found: Metadata, audience: str | None, scope: str | None) -> Iterator[Written]:
+    jwks = found.jwks_uri or f"{found.issuer.rstrip('/')}/jwks"
     yield Written(
-        f"{token}_jwks_uri", jwks, "" if found.jwks else "a guess: see your provider's documentation"
+        f"{token}_jwks_uri", jwks, "" if found.jwks_uri else "a guess: see your provider's documentation"
     )
     yield Written(f"{token}_issuers_allowed", [found.issuer], "compared exactly, a slash at the end counts")
     if audience:
@@ -122,9 +123,9 @@ def _of_jwt(token: str, found: Discovered, audience: str | None, scope: str | No
         yield Written(f"{token}_scopes_required", [scope])
 
 
-def _of_opaque(found: Discovered, audience: str | None, scope: str | None) -> Iterator[Written]:
-    endpoint = found.introspection or f"{found.issuer.rstrip('/')}/introspect"
-    guess = "" if found.introspection else "a guess: see your provider's documentation"
+def _of_opaque(found: Metadata, audience: str | None, scope: str | None) -> Iterator[Written]:
+    endpoint = found.introspection_endpoint or f"{found.issuer.rstrip('/')}/introspect"
+    guess = "" if found.introspection_endpoint else "a guess: see your provider's documentation"
     yield Written("access_token_introspection_endpoint", endpoint, guess)
     yield Written("access_token_introspection_authorization", SECRET, "as in: Basic <base64 of id:secret>")
     if audience:

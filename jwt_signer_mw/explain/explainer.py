@@ -14,6 +14,7 @@ from jwt_signer_mw.explain.parts import TracedParts
 from jwt_signer_mw.explain.suggestions import suggest
 from jwt_signer_mw.explain.trace import Trace, Undecided
 from jwt_signer_mw.flows.pipeline import Pipeline
+from jwt_signer_mw.flows.shadow import NotedForward
 from jwt_signer_mw.messages import Delivery, Forward, Incoming, Rejection
 from jwt_signer_mw.request.names import fold
 from jwt_signer_mw.request.responses import render
@@ -63,6 +64,7 @@ class Explainer:
         self._cache = cache
         self._consumers = consumers
         self._clock = clock
+        self.other: Pipeline | None = None  # a policy in the shadow
 
     def explain(self, asked: Asked) -> Flow[Explanation]:
         """Never raises. Whatever a request like this would fetch is fetched, unless `asked.offline`."""
@@ -94,7 +96,9 @@ class Explainer:
             clock = clock._replace(now=lambda: moment)
         if asked.offline:
             clock = clock._replace(ticks=lambda: -inf)
-        return ExplainingPipeline(trace, settings, self._keyring, self._cache, self._consumers, clock)
+        pipeline = ExplainingPipeline(trace, settings, self._keyring, self._cache, self._consumers, clock)
+        pipeline.shadow_by(self.other)
+        return pipeline
 
 
 def _incoming(asked: Asked, reads: tuple[str, ...]) -> Incoming:
@@ -119,6 +123,7 @@ def explained(
         if exempt:
             trace.add("note", "the path is exempt: no token is looked at", stage="request", option=option)
         _tell_headers(trace, decision.names, removed)
+        _tell_shadows(trace, decision)
         hint = "Ask again without offline." if outcome == "undecided" else ""
         return Explanation(outcome, 0, outcome, option, "", hint, tuple(trace.steps), decision.names, removed)
     if refusal is None:  # a rejection that does not come from `reject`
@@ -138,6 +143,15 @@ def explained(
         (),
         removed,
     )
+
+
+def _tell_shadows(trace: Trace, forward: Forward) -> None:
+    for found in forward.would_refuse if isinstance(forward, NotedForward) else ():
+        trace.token = found.token
+        told = f"{found.by}: would be refused with {found.status}: {found.reason}"
+        if not found.status:
+            told = f"{found.by}: {found.reason}"
+        trace.add("note", f"{told} ({found.detail})", stage="reported", option=found.option)
 
 
 def _tell_headers(trace: Trace, written: tuple[str, ...], removed: tuple[str, ...]) -> None:

@@ -25,6 +25,7 @@ Stage: TypeAlias = Literal[
     "signing",
     "binding",
     "headers",
+    "reported",
 ]
 Mark: TypeAlias = Literal["good", "bad", "open", "note"]
 Outcome: TypeAlias = Literal["forwarded", "exempt", "answered", "refused", "undecided"]

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.tokens.checks import Check
     from jwt_signer_mw.tokens.claims import Claims
     from jwt_signer_mw.tokens.compact import Compact, Token
+    from jwt_signer_mw.tokens.templates import Sources
 
 UNSIGNED = "(a new token)"  # in place of one that is not made
 _CLAIMS = {
@@ -117,6 +118,7 @@ class TracedConsumers:
         self._trace = trace
         self._consumers = consumers
         self.blocking = consumers.blocking
+        self.optional = getattr(consumers, "optional", False)
 
     def find(self, field: str, value: str) -> Consumer | None:
         self._trace.stage = "consumer"
@@ -172,9 +174,10 @@ class TracedExaminer(Examiner):
             self._tell_kind(read_compact(text))
         return self.kind_of(Credential(text, split_segments(text)))
 
-    def examine_jwt(self, *arguments: Any) -> Flow[Examined]:
+    def examine_jwt(self, encoded: Encoded, *arguments: Any) -> Flow[Examined]:
         self._trace.judged = self._token
-        return (yield from super().examine_jwt(*arguments))
+        self.admit(encoded)
+        return (yield from super().examine_jwt(encoded, *arguments))
 
     def examine_opaque(self, *arguments: Any) -> Flow[Examined]:
         self._trace.judged = self._token
@@ -249,14 +252,13 @@ class TracedParts(Parts):
         return TracedIssuersExaminer(self._trace, *arguments)
 
     def examiner_by(self, token: TokenSettings) -> Examiner:
-        parts = (self.verifier(token), self.introspector(token), self.consumers, self.clock)
-        return TracedExaminer(self._trace, token, *parts, self.settings.max_token_bytes)
+        return TracedExaminer(self._trace, *self.examining(token))
 
     def verifier(self, token: TokenSettings) -> Verifier:
         symmetric = self.settings.enable_hs_signatures
         return TracedVerifier(self._trace, token, self.keyring.verification(token), symmetric=symmetric)
 
-    def introspector(self, token: TokenSettings) -> Introspector:
+    def introspector_at(self, token: TokenSettings) -> Introspector:
         return TracedIntrospector(self._trace, token, *self.introspection)
 
     def resigner(self, token: TokenSettings) -> Resigner:
@@ -273,12 +275,13 @@ class TracedResigner(Resigner):
         self._trace = trace
         self._name = token.name
         self._keyset = token.keyset.uri
+        self._templates = {name for name, _ in token.shape.claim_templates}
 
-    def resign(self, examined: Examined) -> Flow[Resigned]:
+    def resign(self, examined: Examined, sources: Sources) -> Flow[Resigned]:
         """What nobody asked for with a request of their own is not made: then it is all but the signature."""
         trace, began = self._trace, self._trace.ticks()
         trace.stage, trace.token = "signing", self._name
-        claims, until = self._new_claims(examined)
+        claims, until = self._new_claims(examined, sources)
         who = f"by {self._keyset!r} with {self._algorithm}"
         if self._keys.key is not None or not trace.offline:
             key = self._keys.key or (yield from self._ready())
@@ -286,9 +289,11 @@ class TracedResigner(Resigner):
         changed = sorted(name for name in claims if examined.claims.get(name) != claims[name])
         gone = sorted(examined.claims.keys() - claims.keys())
         told = f"{who}; sets {', '.join(changed)}" + (f"; leaves out {', '.join(gone)}" if gone else "")
-        made = (yield from super().resign(examined)) if trace.signs else Resigned(UNSIGNED, until)
+        made = (yield from super().resign(examined, sources)) if trace.signs else Resigned(UNSIGNED, until)
         took = trace.ticks() - began if trace.signs else None
         trace.add("good", told, option=f"{self._name}_signing", took=took)
+        for name in sorted(self._templates - dict(self._shaping.values(sources)).keys()):
+            trace.add("note", f"the template of {name} has no value", option=f"{self._name}_claim_templates")
         return made
 
     def _ready(self) -> Flow[Key]:

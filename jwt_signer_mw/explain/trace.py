@@ -105,6 +105,8 @@ class Trace:
         return (yield from self._fetch(command))
 
     def _fetch(self, command: Fetch) -> Flow[Reply]:
+        if self.offline:
+            raise Undecided(f"{place(command.exchange)} would have to be asked")
         began = self.ticks()
         name = f"{command.exchange.method} {place(command.exchange)}"
         try:

@@ -12,7 +12,8 @@ from jwt_signer_mw.tokens.claims import read_claim
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from jwt_signer_mw.settings import ClaimRules
+    from jwt_signer_mw.settings import ClaimRules, TokenSettings
+    from jwt_signer_mw.tokens.claims import Path
 
 FIELDS = Consumer._fields
 MAX_VALUE = 1024  # characters of a claim that is looked up
@@ -60,6 +61,21 @@ class CalledConsumers:
         return None if found is None else _consumer(found)
 
 
+class OptionalConsumers:
+    """Those of others; who is none of them is let through as nobody (`{token}_report_only`)."""
+
+    optional = True
+
+    def __init__(self, consumers: Consumers) -> None:
+        self.blocking = consumers.blocking
+        self.find = consumers.find
+
+
+def tolerant(consumers: Consumers, token: TokenSettings) -> Consumers:
+    """The consumers for this token: optional where their check only reports."""
+    return OptionalConsumers(consumers) if "consumer" in token.reporting.report_only else consumers
+
+
 NO_CONSUMERS = ListedConsumers(())
 
 
@@ -67,8 +83,19 @@ def map_consumer(consumers: Consumers, rules: ClaimRules, claims: Mapping[str, A
     """The consumer of these claims, or None where no claim is configured. Raises `ConsumerNotFound`."""
     if not rules.consumer_claim:
         return None
+    try:
+        return (yield from _look_up(consumers, rules, rules.consumer_claim, claims))
+    except ConsumerNotFound:
+        if getattr(consumers, "optional", False):
+            return None
+        raise
+
+
+def _look_up(
+    consumers: Consumers, rules: ClaimRules, path: Path, claims: Mapping[str, Any]
+) -> Flow[Consumer]:
     option = rules.option("consumer_claim")
-    value = _lookup_value(read_claim(claims, rules.consumer_claim), option)
+    value = _lookup_value(read_claim(claims, path), option)
     for field in rules.consumer_by:
         if consumers.blocking:
             consumer = yield from call(consumers.find, field, value)

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from jwt_signer_mw.errors import TransportError
 from jwt_signer_mw.flows.commands import Exchange, call, compute, fetch
+from jwt_signer_mw.flows.discovery import Issuer, read_metadata
 from jwt_signer_mw.jose import KeySet, load_keyset
 from jwt_signer_mw.settings.vault_addresses import is_vault
 from jwt_signer_mw.vaults import open_vault
@@ -43,6 +44,7 @@ class Source(NamedTuple):
     signing: bool = False
     timeout: float = 5.0
     max_bytes: int = 1 << 20
+    discovers: bool = False  # `url` is an issuer, whose metadata say where the set is
 
     def __repr__(self) -> str:
         return f"Source({self.place})"
@@ -79,6 +81,8 @@ def read_document(source: Source) -> Flow[Document]:
         return (yield from call(_read_vault, source))
     if source.is_file:
         return (yield from call(_read_file, source))
+    if source.discovers:
+        source = yield from _discovered(source)
     exchange = Exchange(
         source.url,
         headers=ACCEPT,
@@ -94,6 +98,15 @@ def read_document(source: Source) -> Flow[Document]:
         raise TransportError(f"{source.place}: status {reply.status}")
     document = yield from compute(_parse, source, reply.body)
     return document._replace(fresh_for=fresh_for(reply.headers))
+
+
+def _discovered(source: Source) -> Flow[Source]:
+    """Where the metadata say that the set is: they are read anew each time, as the set may have moved."""
+    issuer = Issuer(source.url, source.verify, source.timeout, source.max_bytes)
+    metadata = yield from read_metadata(issuer)
+    if metadata.jwks_uri is None:
+        raise TransportError(f"{source.place}: its metadata name no key set at a URL that can be trusted")
+    return source._replace(url=metadata.jwks_uri, discovers=False)
 
 
 def fresh_for(headers: Mapping[str, str]) -> float | None:

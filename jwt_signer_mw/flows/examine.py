@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.consumers import Consumers
-    from jwt_signer_mw.flows.introspect import Introspector
+    from jwt_signer_mw.flows.found import AnyIntrospector
     from jwt_signer_mw.flows.verify import Verifier
     from jwt_signer_mw.messages import Consumer, Incoming, Source
     from jwt_signer_mw.request.extract import Credential
@@ -56,7 +56,7 @@ class Examiner:
         self,
         token: TokenSettings,
         verifier: Verifier,
-        introspector: Introspector,
+        introspector: AnyIntrospector,
         consumers: Consumers,
         clock: Clock,
         max_token_bytes: int,
@@ -167,7 +167,7 @@ class Examiner:
             embedded = self._embedded(answer.claims, token.introspection_jwt_claim)
             if not token.trust_introspection:
                 self._types.check(embedded.header)
-            is_checked = not token.trust_introspection and token.verify_signature and token.jwks.uri
+            is_checked = not token.trust_introspection and token.verify_signature and token.has_keys
             if is_checked and (search := self._verifier.verify(embedded)) is not None:  # decision 11
                 yield from search
             claims, payload, expiry_claim = (
@@ -192,7 +192,7 @@ class Examiner:
 
     def forget_flights(self) -> None:
         """Answers of a provider that are on their way are good for their own request only."""
-        self._introspector.answers.generation += 1
+        self._introspector.forget_flights()
 
     def forget(self, text: str) -> Flow[int]:
         """Forgets what the provider said about a token: how many answers. Raises `StoreError`."""

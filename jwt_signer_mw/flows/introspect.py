@@ -96,6 +96,10 @@ class Introspector:
     def _recall(self, key: str) -> Flow[Answer | None]:
         return self.answers.recall(key)
 
+    def forget_flights(self) -> None:
+        """Answers that are on their way are good for their own request only."""
+        self.answers.generation += 1
+
     def forget(self, token: str) -> Flow[int]:
         """Forgets the answer about a token: 1 if there was one. Raises `StoreError`."""
         return self.answers.forget(self._key(token))

@@ -14,6 +14,7 @@ from jwt_signer_mw.errors import (
     StoredKeysUnreadable,
     StoreError,
 )
+from jwt_signer_mw.flows.discovery import Discovery, Issuer
 from jwt_signer_mw.flows.documents import Source
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.flows.remote import Remote
@@ -76,11 +77,16 @@ class Keyring:
         tokens = (settings.access_token, settings.channel_token)
         judged = [one for token in tokens for one in with_issuers(token)]
         self._remotes = self._open_remotes(judged)
+        self._discoveries = self._open_discoveries(judged)
         self._named = self._open_named([one for token in judged for one in _signings(token)], store)
 
     def verification(self, token: TokenSettings) -> Remote | None:
-        """The set behind `{token}_jwks_uri`."""
-        return None if token.jwks.uri is None else self._remotes[self._source(token, token.jwks)]
+        """The set behind `{token}_jwks_uri`, or the one that the metadata of `{token}_discovery` name."""
+        return self._remotes[self._source(token, token.jwks)] if token.has_keys else None
+
+    def discovery(self, token: TokenSettings) -> Discovery:
+        """The metadata that name the introspection endpoint, where they do (see `finds_endpoint`)."""
+        return self._discoveries[self._issuer(token)]
 
     def signing(self, token: TokenSettings) -> Signer:
         """Where the key for `{token}_signing_algorithm` is, for a token that is signed (see `signs`)."""
@@ -186,15 +192,29 @@ class Keyring:
     def _source(self, token: TokenSettings, keyset: KeysetSource, *, signing: bool = False) -> Source:
         """How to fetch the set."""
         named = keyset.client_username is not None and keyset.client_password is not None
+        issuer = token.discovery.issuer if keyset.uri is None and not signing else None
         return Source(
-            keyset.uri or "",
+            issuer or keyset.uri or "",
             basic=(keyset.client_username or "", keyset.client_password or "") if named else None,
             certificate=keyset.client_certificate,
             verify=token.endpoints_ssl_verify,
             signing=signing,
             timeout=self._settings.http_timeout / 1000,
             max_bytes=self._settings.max_response_bytes,
+            discovers=issuer is not None,
         )
+
+    def _issuer(self, token: TokenSettings) -> Issuer:
+        timeout, max_bytes = self._settings.http_timeout / 1000, self._settings.max_response_bytes
+        return Issuer(token.discovery.issuer or "", token.endpoints_ssl_verify, timeout, max_bytes)
+
+    def _open_discoveries(self, tokens: Iterable[TokenSettings]) -> dict[Issuer, Discovery]:
+        found = [(self._issuer(token), token.jwks.rotate_period) for token in tokens if token.finds_endpoint]
+        interval = self._settings.jwks_reload_interval
+        return {
+            issuer: Discovery(issuer, self._clock, interval=interval, period=period)
+            for issuer, period in _shortest_periods(found).items()
+        }
 
 
 def _signings(token: TokenSettings) -> list[Signing]:
@@ -210,7 +230,7 @@ def _assertion(token: TokenSettings) -> Signing:
 
 def _fetched(token: TokenSettings) -> Iterator[tuple[KeysetSource, bool]]:
     """The sets of others; and whether they sign."""
-    if token.jwks.uri is not None:
+    if token.has_keys:
         yield token.jwks, False
     for one in _signings(token):
         if one.is_fetched:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from jwt_signer_mw.binding.guard import Guard, guarding
 from jwt_signer_mw.errors import Refusal
+from jwt_signer_mw.flows.consumers import tolerant
 from jwt_signer_mw.flows.examine import Examiner
+from jwt_signer_mw.flows.found import FoundIntrospector
 from jwt_signer_mw.flows.introspect import Introspector
 from jwt_signer_mw.flows.issuers import IssuersExaminer
 from jwt_signer_mw.flows.resign import Resigner
 from jwt_signer_mw.flows.verify import Verifier
 from jwt_signer_mw.request.rewrite import Output
-from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of, with_issuers
+from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of, subject_paths
+from jwt_signer_mw.settings.reporting import enforced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.consumers import Consumers
+    from jwt_signer_mw.flows.found import AnyIntrospector
     from jwt_signer_mw.flows.keys import Keyring
     from jwt_signer_mw.messages import Incoming
     from jwt_signer_mw.settings import Settings, TokenSettings
@@ -70,9 +74,7 @@ class Parts:
         original = Output.of(token.original_upstream_header) if token.original_upstream_header else None
         resigner = None if upstream is None else self.resigner(token)
         header = "" if examiner.reader is None else examiner.reader.header
-        subjects = {
-            rules.subject_claim[0] for one in with_issuers(token) for rules in (one.claims, one.introspection)
-        }
+        subjects = {path[0] for path in subject_paths(token)}
         names_owner = resigner is not None and resigner.keeps({"jti", *subjects})
         guard = self.guard(token)
         return Lane(header, examiner, resigner, upstream, original, names_owner, guard, name=token.name)
@@ -93,14 +95,24 @@ class Parts:
 
     def examiner_by(self, token: TokenSettings) -> Examiner:
         """By exactly these settings."""
-        parts = (self.verifier(token), self.introspector(token), self.consumers, self.clock)
-        return Examiner(token, *parts, self.settings.max_token_bytes)
+        return Examiner(*self.examining(token))
+
+    def examining(self, token: TokenSettings) -> tuple[Any, ...]:
+        """What an examiner is made of: without the checks that only report, which are left to a shadow."""
+        parts = (self.verifier(token), self.introspector(token), tolerant(self.consumers, token), self.clock)
+        return (enforced(token), *parts, self.settings.max_token_bytes)
 
     def verifier(self, token: TokenSettings) -> Verifier:
         symmetric = self.settings.enable_hs_signatures
         return Verifier(token, self.keyring.verification(token), symmetric=symmetric)
 
-    def introspector(self, token: TokenSettings) -> Introspector:
+    def introspector(self, token: TokenSettings) -> AnyIntrospector:
+        """For the endpoint that is set, or that the provider's metadata name."""
+        if not token.finds_endpoint or not token.enable_introspection:
+            return self.introspector_at(token)
+        return FoundIntrospector(token, self.keyring.discovery(token), self.introspector_at)
+
+    def introspector_at(self, token: TokenSettings) -> Introspector:
         return Introspector(token, *self.introspection)
 
     def resigner(self, token: TokenSettings) -> Resigner:

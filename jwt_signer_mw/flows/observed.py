@@ -104,7 +104,7 @@ class ObservedParts(Parts):
         super().__init__(*arguments)
         self._post = post
 
-    def introspector(self, token: TokenSettings) -> Introspector:
+    def introspector_at(self, token: TokenSettings) -> Introspector:
         return ObservedIntrospector(self._post, token, *self.introspection)
 
     def resigner(self, token: TokenSettings) -> Resigner:

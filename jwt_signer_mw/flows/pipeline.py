@@ -11,30 +11,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jwt_signer_mw.binding.guard import Guards
 from jwt_signer_mw.errors import InternalError, Refusal, StoreUnavailable, Unavailable
-from jwt_signer_mw.events import (
-    ACCEPTED,
-    EXEMPT,
-    METADATA,
-    Decided,
-    instrument,
-    log,
-    log_refusal,
-    refusal_is_logged,
-)
+from jwt_signer_mw.events import log, report
 from jwt_signer_mw.flows.answers import purge_answers
 from jwt_signer_mw.flows.commands import Call, Once
 from jwt_signer_mw.flows.lanes import Parts, outputs
 from jwt_signer_mw.flows.purge import Purged, Stamp
+from jwt_signer_mw.flows.shadow import SHADOW, Shadow, forward_noted, review, shadows_of
+from jwt_signer_mw.flows.telling import Telling
 from jwt_signer_mw.flows.verdicts import VerdictCache, name_of
 from jwt_signer_mw.flows.writing import Writer
 from jwt_signer_mw.messages import Forward, Identity
-from jwt_signer_mw.observing import NO_OBSERVERS, tell, without_text
-from jwt_signer_mw.request.exempt import ExemptPaths
+from jwt_signer_mw.observing import NO_OBSERVERS, without_text
 from jwt_signer_mw.request.identification import RequestIds
-from jwt_signer_mw.request.metadata import Metadata
 from jwt_signer_mw.request.names import CONSUMER_HEADERS, ManagedNames
-from jwt_signer_mw.request.responses import challenges_of, render
+from jwt_signer_mw.request.responses import render
 from jwt_signer_mw.settings.issuers import with_issuers
+from jwt_signer_mw.tokens.templates import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +49,7 @@ if TYPE_CHECKING:
 Tokens: TypeAlias = "tuple[Token | Refusal | None, ...]"
 
 
-class Pipeline:
+class Pipeline(Telling):
     """Decides requests by one policy. Shared by all threads and tasks; holds no lock."""
 
     def __init__(
@@ -72,23 +64,15 @@ class Pipeline:
         make: type[Parts] | Callable[..., Parts] = Parts,
     ) -> None:
         """`make` puts other parts in the place of the plain ones: see `jwt_signer_mw.explain`."""
+        super().__init__(settings, observers)
         tokens = (settings.access_token, settings.channel_token)
         parts = make(settings, keyring, cache, consumers, clock)
         lanes = [parts.lane(token) for token in tokens]
-        self.settings = settings
-        self.policy = observers.policy
         header = settings.request_id_header
         self.request_ids = None if header is None else RequestIds(header)
         self.keyring = keyring
         self.verdicts = VerdictCache(settings.verdict_cache_size, settings.verdict_cache_ttl, clock)
-        self.challenges = challenges_of(settings)
-        self.metadata = Metadata.of(settings)  # served by `decide`, which no road leads around
-        shown = () if self.metadata is None else (self.metadata.path,)
-        self.exempt = ExemptPaths((*settings.exempt_paths, *shown))
         self._has_exempt = bool(self.exempt)
-        self.observers = observers.of_decisions
-        if settings.enable_instrumentation:
-            self.observers += (instrument,)
         self._guards = Guards([lane.guard for lane in lanes], [lane.header for lane in lanes])
         self.binds = bool(self._guards)  # then each request is looked at, whatever is remembered
         self.reads = self._guards.reads
@@ -98,24 +82,37 @@ class Pipeline:
         self.writes = (*written, *CONSUMER_HEADERS)
         places = {header: place for place, header in enumerate(self.reads)}
         self._lanes = tuple(lane._replace(place=places.get(lane.header, -1)) for lane in lanes)
-        self._recalls = self.verdicts.enabled and not self.binds
         self._subjects = {
             rules.subject_claim
             for token in tokens
             for one in with_issuers(token)
             for rules in (one.claims, one.introspection)
         }
+        self._told = sorted(
+            {field for lane in lanes if lane.resigner for field in lane.resigner.request_fields}
+        )
+        self._recalls = self.verdicts.enabled and not self.binds and not self._told
         self._cache = cache
         self._stamp = Stamp(cache, clock, life=settings.verdict_cache_ttl if self.verdicts.enabled else 0)
         self._writer = Writer(self._lanes, self.verdicts.deadline)
         self._ticks = clock.ticks
         self._now = clock.now
         self._epoch = keyring.epoch
+        self._parts = (cache, consumers, clock)
+        self._forward = _forward
+        self._shadows: tuple[Shadow, ...] = ()
+        self._own_shadows = tuple(shadows_of(settings, keyring, *self._parts, self.reads))
+        self.shadow_by(None)
 
     def name(self, values: Values) -> bytes | None:
         """What these header values (in the order of `reads`) are remembered by; None: they are not, or more
         than these has to be looked at."""
         return name_of(values, self.longest) if self._recalls else None
+
+    def _full_name(self, incoming: Incoming) -> bytes | None:
+        """`name`, with whatever else of the request the new tokens tell of: no other request gets them."""
+        told = tuple("=" + getattr(incoming, field) for field in self._told)
+        return name_of(self._guards.carriers(incoming.values) + told, self.longest)
 
     def find(self, name: bytes, values: Values) -> Forward | None:
         """The fast road: what the values of this name got before, if it still holds."""
@@ -123,7 +120,7 @@ class Pipeline:
         if keyring.epoch != self._epoch or ticks >= keyring.due or ticks >= self._stamp.due:
             return None  # `_is_behind`, which would be a tenth of this road
         verdict = self.verdicts.get(name, ticks)
-        return None if verdict is None else _forward(verdict, values)
+        return None if verdict is None else self._forward(verdict, values)
 
     def recall(self, values: Values) -> Forward | None:
         """`name` and `find` in one."""
@@ -140,12 +137,12 @@ class Pipeline:
                 yield from self._catch_up()
             tokens = self._read(incoming)
             if name is None and not incoming.repeated and self.verdicts.enabled:
-                name = name_of(self._guards.carriers(incoming.values), self.longest)
-            judge = partial(self._judge, tokens, incoming.values, name)
+                name = self._full_name(incoming)
+            judge = partial(self._judge, tokens, incoming, name)
             verdict = (yield from judge()) if name is None else (yield Once((id(self), name), judge))
             if self.binds:
                 yield from self._guards.check(incoming, tokens, verdict.bonds)
-            forward = _forward(verdict, incoming.values)
+            forward = self._forward(verdict, incoming.values)
         except Refusal as refusal:  # kept under no other name, or it and this frame would hold each other
             return self.reject(refusal, incoming)
         except Unavailable as problem:
@@ -158,31 +155,24 @@ class Pipeline:
             self.accepted(incoming.method, incoming.path, forward, incoming.request_id, remembered=False)
         return forward
 
-    def accepted(
-        self, method: str, path: str, forward: Forward, request_id: str = "", *, remembered: bool = True
-    ) -> None:
-        """Tells the observers of an accepted request; an adapter calls it for the fast road."""
-        event = Decided(
-            0,
-            ACCEPTED,
-            method,
-            path,
-            remembered=remembered,
-            identity=forward.identity,
-            policy=self.policy,
-            request_id=request_id,
-        )
-        tell(self.observers, event)
+    def shadow_by(self, other: Pipeline | None) -> None:
+        """Has another policy judge in the shadow what this one accepts, or none. Raises `LookupError` for one
+        that reads other headers."""
+        shadows = self._own_shadows
+        if other is not None:
+            shadows += (self._shadow_of(other),)
+        if shadows and report not in self.observers:
+            self.observers += (report,)
+        self._shadows, self._forward = shadows, forward_noted if shadows else _forward
+        self.verdicts.clear()  # which hold what the former shadow said
 
-    def let_through(self, method: str, path: str) -> None:
-        """Tells the observers of an exempt request; an adapter calls it for exemptions of its own."""
-        tell(self.observers, Decided(0, EXEMPT, method, path, policy=self.policy))
-
-    def show_metadata(self, method: str) -> Rejection:
-        """The answer to whoever asks for them; an adapter calls it where several policies have some."""
-        assert self.metadata is not None  # noqa: S101  nobody finds what is not there
-        tell(self.observers, Decided(0, METADATA, method, self.metadata.path, policy=self.policy))
-        return self.metadata.answer(method)
+    def _shadow_of(self, other: Pipeline) -> Shadow:
+        """With our keys, which are at hand for what we accept; where they are not those, with its own."""
+        cache, consumers, clock = other._parts
+        try:
+            return Shadow(SHADOW, other.settings, self.keyring, cache, consumers, clock, self.reads)
+        except LookupError:
+            return Shadow(SHADOW, other.settings, other.keyring, cache, consumers, clock, self.reads)
 
     def _pass_unchecked(self, incoming: Incoming) -> Decision:
         if self.metadata is not None and incoming.path == self.metadata.path:
@@ -215,7 +205,7 @@ class Pipeline:
         except Refusal as refusal:
             return token, refusal
 
-    def _judge(self, tokens: Tokens, values: Values, name: bytes | None) -> Flow[Verdict]:
+    def _judge(self, tokens: Tokens, incoming: Incoming, name: bytes | None) -> Flow[Verdict]:
         """Examine both tokens, then sign, then write; raises the first refusal."""
         if name is not None and (known := self.verdicts.get(name, self._ticks())) is not None:
             return known  # somebody was faster
@@ -235,16 +225,19 @@ class Pipeline:
                     consumer = examined.consumer
                     passed.append(examined)
             bonds = self._guards.bonds(passed) if self.binds else ()
-            sources = self._guards.recorded(passed, bonds) if self.binds else passed
-            for lane, found in zip(self._lanes, sources, strict=True):
-                if found is None or lane.resigner is None:
+            recorded = self._guards.recorded(passed, bonds) if self.binds else passed
+            for lane, found, held in zip(self._lanes, recorded, passed, strict=True):
+                if found is None or held is None or lane.resigner is None:
                     signed.append(None)
                 else:
-                    signed.append((yield from lane.resigner.resign(found)))
+                    sources = Sources(held.claims, consumer, incoming)
+                    signed.append((yield from lane.resigner.resign(found, sources)))
         except Refusal as refusal:
             refusal.token = lane.name
             raise
-        verdict = self._writer.write(values, passed, signed, consumer)._replace(bonds=bonds)
+        verdict = self._writer.write(incoming.values, passed, signed, consumer)._replace(bonds=bonds)
+        if self._shadows:
+            verdict = yield from review(self._shadows, verdict, incoming.values)
         if name is not None and verdict.until > self._now() and epoch == self.keyring.epoch:
             self.verdicts.put(name, verdict, generation)
         return verdict
@@ -276,20 +269,7 @@ class Pipeline:
 
     def reject(self, refusal: Refusal, incoming: Incoming) -> Rejection:
         """Logs and tells a refusal; an adapter calls it for rules of its own, such as scopes of one view."""
-        if self.observers or refusal_is_logged(refusal.status):
-            event = Decided(
-                refusal.status,
-                refusal.code,
-                incoming.method,
-                incoming.path,
-                refusal.option,
-                refusal.detail,
-                policy=self.policy,
-                token=refusal.token,
-                request_id=incoming.request_id,
-            )
-            log_refusal(event)
-            tell(self.observers, event)
+        self.tell_refusal(refusal, incoming)
         rejection = render(refusal, self.settings.realm, incoming.host, self.challenges)
         return self._guards.dress(rejection, refusal) if self.binds else rejection
 

@@ -9,6 +9,7 @@ from jwt_signer_mw.algorithms import SLOW
 from jwt_signer_mw.errors import TokenExpired
 from jwt_signer_mw.flows.commands import Call
 from jwt_signer_mw.tokens.claims import ClaimEdits, decode_values, read_date
+from jwt_signer_mw.tokens.shaping import Shaping
 from jwt_signer_mw.wire import base64url, dump_json
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.jose import Key
     from jwt_signer_mw.settings import Settings, TokenSettings
     from jwt_signer_mw.tokens.claims import Claims
+    from jwt_signer_mw.tokens.templates import Sources
 
 
 # Of a new token's life, at most: as long is it remembered, and the rest is for the service behind.
@@ -55,6 +57,8 @@ class Resigner:
         self._leeway = token.upstream_leeway
         self._leeway_option = f"{token.name}_upstream_leeway"
         self._longest = token.shape.upstream_max_lifetime
+        self._shaping = Shaping(token)
+        self.request_fields = self._shaping.request_fields  # of a request, that a new token tells of
         self._edits = ClaimEdits(
             decode_values((*settings.add_claims, *token.add_claims)),
             decode_values((*settings.set_claims, *token.set_claims)),
@@ -68,10 +72,10 @@ class Resigner:
             b"",
         )  # of the key that signed last: its kid, the encoded header
 
-    def resign(self, examined: Examined) -> Flow[Resigned]:
+    def resign(self, examined: Examined, sources: Sources) -> Flow[Resigned]:
         """The new compact JWT. Raises a refusal; nothing that is not signed ever leaves here."""
         key = self._keys.key or (yield from self._keys.ready())
-        claims, until = self._new_claims(examined)
+        claims, until = self._new_claims(examined, sources)
         message = b"%b.%b" % (self._encoded_header(key), base64url(dump_json(claims)))
         signature = yield from self._sign(key, message)
         self._keys.used(read_date(claims, ("exp",)))
@@ -83,21 +87,22 @@ class Resigner:
             return cast("bytes", (yield call))
         return key.sign(self._algorithm, message)
 
-    def _new_claims(self, examined: Examined) -> tuple[Claims, float]:
+    def _new_claims(self, examined: Examined, sources: Sources) -> tuple[Claims, float]:
         """And until when they may be said again."""
-        claims = examined.claims.copy()
+        old = examined.claims
+        claims = self._shaping.take_over(old)
         claims.pop("original_iss", None)
-        issuer = claims.get("iss")
+        issuer = old.get("iss")
         if issuer is not None:
             claims["original_iss"] = issuer
         claims["iss"] = self._issuer
-        expiry, until = read_date(claims, examined.expiry_claim), inf
+        expiry, until = read_date(old, examined.expiry_claim), inf
         if expiry is not None:
             claims["exp"] = self._new_expiry(expiry)
             until = self._repeatable_until(expiry)
         if self._longest is not None:
             claims["iat"] = int(self._now())
-        self._edits.apply(claims)
+        self._edits.apply(claims, self._shaping.values(sources))
         if self._longest is not None:
             until = min(until, self._shorten(claims, self._longest))
         return claims, until
@@ -125,7 +130,7 @@ class Resigner:
     def keeps(self, names: Collection[str]) -> bool:
         """Whether a new token says of these claims what the old one said."""
         changed = {name for name, _ in self._edits.set} | set(self._edits.remove)
-        return changed.isdisjoint(names)
+        return changed.isdisjoint(names) and self._shaping.keeps(names)
 
     def _encoded_header(self, key: Key) -> bytes:
         """Decision 17: `alg`, `kid` and `typ`, and nothing of the client's."""

@@ -31,7 +31,7 @@ class Verifier:
     """Checks signatures for one token's settings (`verify_{token}_signature`, `{token}_jwks_uri`)."""
 
     def __init__(self, token: TokenSettings, keys: Remote | None, *, symmetric: bool) -> None:
-        self._option = token.jwks.option("uri")
+        self._option = token.keys_option
         self._keys = keys
         self._algorithms = ASYMMETRIC | SYMMETRIC if symmetric else ASYMMETRIC
 

@@ -21,6 +21,7 @@ from jwt_signer_mw.settings import Settings, load_file
 from jwt_signer_mw.settings.addresses import HTTP, fault_of_url
 from jwt_signer_mw.settings.kinds import Unreadable, describe
 from jwt_signer_mw.settings.references import resolve
+from jwt_signer_mw.settings.reporting import find_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,6 +100,7 @@ def _read_policies(
             problems += (_named(name, warning) for warning in policies[name].warnings)
         except ConfigurationError as error:
             problems += (_named(name, problem) for problem in error.problems)
+    problems += (_named(name, problem) for name, problem in find_strangers(policies))
     return policies
 
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jwt_signer_mw.errors import ConfigurationError, Problem
 from jwt_signer_mw.gateway.configuration import Configuration, faults_of_gateway, load_configuration
 from jwt_signer_mw.gateway.options import DEFAULT, Route
+from jwt_signer_mw.tokens.shaping import Shaping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from jwt_signer_mw.settings import Settings
 
 
 class GatewayFile(NamedTuple):
@@ -59,6 +62,15 @@ def _unanswerable(configuration: Configuration) -> Iterator[Problem]:
     if any(dataclasses.replace(route, upstream=None) != Route() for route in configuration.routes):
         yield Problem("gateway.E017", "error", "routes", "can't be told apart without a style.", hint)
     for name, settings in configuration.policies.items():
-        if settings.exempt_paths:
-            option = "exempt_paths" if name == DEFAULT else f"{name}.exempt_paths"
-            yield Problem("gateway.E017", "error", option, "can't be known without a style.", hint)
+        for option in _about_requests(settings):
+            named = option if name == DEFAULT else f"{name}.{option}"
+            yield Problem("gateway.E017", "error", named, "can't be known without a style.", hint)
+
+
+def _about_requests(settings: Settings) -> Iterator[str]:
+    """Options in use that want to know the path, host or method."""
+    if settings.exempt_paths:
+        yield "exempt_paths"
+    for token in (settings.access_token, settings.channel_token):
+        if Shaping(token).request_fields:
+            yield token.shape.option("claim_templates")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from jwt_signer_mw.assembly import Assembly
+from jwt_signer_mw.assembly import Assembly, link_shadows
 from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.flows.purge import purge_all
@@ -147,6 +147,7 @@ class Workshop:
             for name, settings in track(configuration.policies.items())
         }
         policies = {name: Policy(name, assemblies[known], self.driver) for name, known in wanted.items()}
+        link_shadows({name: policy.assembly for name, policy in policies.items()})
         default = policies[DEFAULT].assembly
         self._assemblies = assemblies
         self.observers = Observers(one for known in assemblies.values() for one in known.observers.all)

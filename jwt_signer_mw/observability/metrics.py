@@ -58,6 +58,13 @@ DECISION_DURATION: Final = Metric(
     ("policy", "outcome"),
     OURS,
 )
+WOULD_REFUSE: Final = Metric(
+    "jwt_signer_would_be_refusals_total",
+    "counter",
+    "Accepted requests that a check which only reports, or a policy in the shadow (`by`), would have "
+    "refused; `reason` as in the log, undecided or shadow_failed.",
+    ("policy", "by", "reason", "token"),
+)
 CACHE_LOOKUPS: Final = Metric(
     "jwt_signer_cache_lookups_total",
     "counter",
@@ -124,6 +131,7 @@ KEYSET_DUE: Final = Metric(
 METRICS: Final = (
     DECISIONS,
     DECISION_DURATION,
+    WOULD_REFUSE,
     CACHE_LOOKUPS,
     EXCHANGE_DURATION,
     SIGNATURE_DURATION,
@@ -146,6 +154,8 @@ def _decided(event: Decided) -> Iterator[Measurement]:
     status = str(event.status) if event.status else ""
     labels = (event.policy, event.outcome, event.reason, status, event.token or _accepted_tokens(event))
     yield Measurement(DECISIONS, labels, 1)
+    for found in event.would_refuse:
+        yield Measurement(WOULD_REFUSE, (event.policy, found.by, found.reason, found.token), 1)
     if event.reason not in (EXEMPT, METADATA):
         result = "hit" if event.remembered else "miss"
         yield Measurement(CACHE_LOOKUPS, (event.policy, "verdicts", result), 1)

@@ -72,9 +72,20 @@ def document_of(settings: Settings) -> dict[str, Any]:
         "authorization_servers": list(dict.fromkeys(issuers_of(token))),
         "scopes_supported": list(dict.fromkeys(scopes_of(token))),
         "bearer_methods_supported": ["header"] if _is_read_as_bearer(token) else None,
+        **dict(_bindings(token)),
         **{name: json.loads(text) for name, text in settings.resource.members},
     }
     return {name: value for name, value in members.items() if value not in (None, [])}
+
+
+def _bindings(token: TokenSettings) -> Iterator[tuple[str, Any]]:
+    """RFC 9449 section 5.1 and RFC 8705 section 3.3, as far as tokens are bound."""
+    binding = token.binding
+    if binding.dpop != "never":
+        yield "dpop_signing_alg_values_supported", list(binding.dpop_algorithms)
+        yield "dpop_bound_access_tokens_required", True if binding.dpop == "required" else None
+    if binding.mtls == "required":
+        yield "tls_client_certificate_bound_access_tokens", True
 
 
 def issuers_of(token: TokenSettings) -> Iterator[str]:

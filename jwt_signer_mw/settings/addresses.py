@@ -101,6 +101,15 @@ def is_plain_http(url: str | None) -> bool:
         return True
 
 
+def fault_of_issuer(issuer: str) -> str:
+    """For an issuer whose metadata are read (RFC 8414 section 2); http is for providers of this machine."""
+    if fault := fault_of_url(issuer, HTTP):
+        return fault
+    if "?" in issuer:
+        return "has a query."
+    return "must start with https://, since its metadata say whom to trust." if is_plain_http(issuer) else ""
+
+
 def fault_of_input(header: str) -> str:
     if not _INPUT.fullmatch(header):
         return "must be a header name, authorization:bearer or authorization:basic."

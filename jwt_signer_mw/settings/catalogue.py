@@ -124,7 +124,33 @@ ENTRIES = (
     Entry(
         "settings.E033",
         "A trusted issuer has neither keys nor an endpoint.",
-        "Give it a `jwks_uri` or an `introspection_endpoint`.",
+        "Give it a `jwks_uri` or an `introspection_endpoint`, or leave `discovery` on.",
+    ),
+    Entry(
+        "settings.E034",
+        "The metadata of an issuer can't be read.",
+        "An issuer with metadata is an https:// URL, exactly as its tokens say it in `iss`.",
+    ),
+    Entry(
+        "settings.E063",
+        "A template can't be used.",
+        "Write {claims.email}, {consumer.username} or {request.host}; {{ and }} stand for braces.",
+    ),
+    Entry(
+        "settings.E064",
+        "A claim can't be written by a template.",
+        "Issuer and times are what others rest on: see `..._issuer` and `..._upstream_leeway`.",
+    ),
+    Entry("settings.E065", "A key to hide subjects with is short.", "Take 32 random characters or more."),
+    Entry(
+        "settings.E091",
+        "A shadow can't have its own value for this.",
+        "It may have other claim rules, kinds of tokens and switches; see docs/how-to/report-only.md.",
+    ),
+    Entry(
+        "settings.E092",
+        "A shadow names a policy that can't be one.",
+        "Name another policy of this application that reads the same headers, or give settings.",
     ),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
@@ -153,6 +179,7 @@ ENTRIES = (
         "Set `public_origins`, or a proof for another service passes here under that one's name.",
     ),
     Entry("settings.W041", "Nonces are good in one process only.", "Set `dpop_nonce_secret`."),
+    Entry("settings.W092", "A check only reports.", "Take it from the list once the log is silent."),
     Entry(
         "settings.W042", "Certificates are told, and not asked for.", "Set `..._mtls` to allowed or required."
     ),
@@ -166,7 +193,13 @@ ENTRIES = (
         "The metadata of the resource name no authorization server.",
         "List issuers in `access_token_issuers_allowed`, or `authorization_servers` in `resource_metadata`.",
     ),
+    Entry("settings.W015", "Metadata come over plain HTTP.", "Use https:// for everything but tests."),
     Entry("settings.W014", "Trusted issuers share keys.", "Trust one, or ask for keys of their own."),
+    Entry(
+        "settings.W060",
+        "A subject that a new token hides goes on elsewhere.",
+        "Unset it, or leave subjects as they are.",
+    ),
 )
 
 BY_ID = {entry.id: entry for entry in ENTRIES}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jwt_signer_mw.settings.catalogue import problem
 from jwt_signer_mw.settings.issuers import by_issuer
+from jwt_signer_mw.settings.shape_rules import RULES as SHAPE_RULES
 from jwt_signer_mw.tokens.compact import OTHER_PURPOSES, bare_type
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 def find_contradictions(settings: Parameters) -> Iterator[Problem]:
     for token in (settings.access_token, settings.channel_token):
+        for rule in (find_limit_without_expiry, *SHAPE_RULES):
+            yield from rule(token)
         for judged in by_issuer(token).values() or (token,):
-            for rule in RULES:
+            for rule in RULES_OF_JUDGEMENT:
                 yield from rule(judged)
 
 
@@ -59,8 +62,7 @@ def find_unmet_profiles(token: TokenSettings) -> Iterator[Problem]:
             yield problem("settings.E062", option, text)
 
 
-RULES: tuple[Callable[[TokenSettings], Iterator[Problem]], ...] = (
-    find_limit_without_expiry,
+RULES_OF_JUDGEMENT: tuple[Callable[[TokenSettings], Iterator[Problem]], ...] = (
     find_impossible_types,
     find_unmet_profiles,
 )

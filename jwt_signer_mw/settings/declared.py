@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jwt_signer_mw.algorithms import SIGNING_ALGORITHMS
 from jwt_signer_mw.settings.bindings import TokenBindings
 from jwt_signer_mw.settings.declaring import Part, parameter, part, switch, text
+from jwt_signer_mw.settings.discovering import Discovering
 from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
 from jwt_signer_mw.settings.families import ONE_YEAR, ClaimRules, KeysetSource
 from jwt_signer_mw.settings.introspecting import (
@@ -20,6 +21,8 @@ from jwt_signer_mw.settings.issuers import IssuerMap, TrustedIssuer, options_per
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, Text, TextList, TextMap
 from jwt_signer_mw.settings.observation import ObservedOptions
 from jwt_signer_mw.settings.options import SINCE
+from jwt_signer_mw.settings.reporting import Reporting
+from jwt_signer_mw.settings.reporting import Shadow as ShadowKind
 from jwt_signer_mw.settings.shape import Shape
 
 __all__ = ["ClaimRules", "KeysetSource", "Parameters", "TokenSettings"]
@@ -52,6 +55,7 @@ class TokenSettings(Part):
         since=SINCE,
         null="default",
     )
+    discovery: Discovering = part(Discovering, "{}")
     endpoints_ssl_verify: bool = switch(
         "{}_endpoints_ssl_verify", True, "Check the TLS certificates of endpoints.", since="3.13"
     )
@@ -175,7 +179,36 @@ class TokenSettings(Part):
     )
     typing: ExplicitTyping = part(ExplicitTyping, "{}")
     shape: Shape = part(Shape, "{}")
+    reporting: Reporting = part(Reporting, "{}")
     binding: TokenBindings = part(TokenBindings, "{}")
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are keys to verify with, wherever they are."""
+        return self.jwks.uri is not None or self.discovery.issuer is not None
+
+    @property
+    def keys_option(self) -> str:
+        """The option that says where these keys are."""
+        is_found = self.jwks.uri is None and self.discovery.issuer is not None
+        return self.discovery.option("issuer") if is_found else self.jwks.option("uri")
+
+    @property
+    def finds_endpoint(self) -> bool:
+        """Whether the provider's metadata say whom to ask about opaque tokens. Nobody is asked who would not
+        know us: an endpoint that takes everybody's questions is named by its URL."""
+        client = (
+            self.introspection_authorization,
+            self.introspection_body_args,
+            self.introspection_client.method,
+        )
+        knows_us = any(one is not None for one in client)
+        return self.discovery.issuer is not None and self.introspection_endpoint is None and knows_us
+
+    @property
+    def introspects(self) -> bool:
+        """Whether somebody can be asked about an opaque token."""
+        return self.enable_introspection and (self.introspection_endpoint is not None or self.finds_endpoint)
 
     @property
     def signs(self) -> bool:
@@ -187,6 +220,13 @@ class TokenSettings(Part):
 class Parameters(ObservedOptions):
     """Everything that can be set: the plugin's parameters here, the suite's own options above."""
 
+    shadow: str | None = parameter(
+        "shadow",
+        ShadowKind(),
+        None,
+        "Settings laid over these, or the name of another policy: what it would refuse is reported.",
+        since=SINCE,
+    )
     realm: str | None = text(
         "realm", None, "Realm of challenges; null means the request's host.", since="<=3.4", blank=True
     )

@@ -62,7 +62,7 @@ def _find_unaskable_jwts(token: TokenSettings) -> Iterator[Problem]:
     if not token.enable_introspection:
         text = f"needs introspection, and {token.option('enable_introspection')} is off."
         yield problem("settings.E051", token.option("introspect_jwt"), text)
-    elif token.introspection_endpoint is None:
+    elif not token.introspects:
         text = f"needs {token.option('introspection_endpoint')}."
         yield problem("settings.E051", token.option("introspect_jwt"), text)
 
@@ -72,7 +72,7 @@ def _find_unverifiable_answers(token: TokenSettings) -> Iterator[Problem]:
     if signed.mode == NEVER:
         return
     option = signed.option("mode")
-    if token.jwks.uri is None:
+    if not token.has_keys:
         yield problem("settings.E052", option, f"needs {token.jwks.option('uri')}.")
     if token.introspection_client.id is None:
         needed = token.introspection_client.option("id")

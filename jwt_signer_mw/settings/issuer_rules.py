@@ -22,6 +22,7 @@ def find_one_issuer_among_several(settings: Parameters) -> Iterator[Problem]:
             continue
         options = {
             token.jwks.option("uri"): token.jwks.uri is not None,
+            token.discovery.option("issuer"): token.discovery.issuer is not None,
             token.claims.option("issuers_allowed"): token.claims.issuers_allowed is not None,
             token.claims.option("verify_issuer"): not token.claims.verify_issuer,
         }
@@ -37,7 +38,7 @@ def find_one_issuer_among_several(settings: Parameters) -> Iterator[Problem]:
 def find_silent_issuers(settings: Parameters) -> Iterator[Problem]:
     for token in (settings.access_token, settings.channel_token):
         for one in by_issuer(token).values():
-            if one.jwks.uri is None and one.introspection_endpoint is None and one.verify_signature:
+            if not one.has_keys and one.introspection_endpoint is None and one.verify_signature:
                 yield problem("settings.E033", one.jwks.option("uri"), "is missing.")
 
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from jwt_signer_mw.settings.declaring import Option, Part, walk
+from jwt_signer_mw.settings.declaring import Declared, Option, Part, walk
 from jwt_signer_mw.settings.families import KeysetSource
 from jwt_signer_mw.settings.kinds import (
     MAX_ELEMENTS,
+    Boolean,
     Plain,
     Schema,
     SeveralUnreadable,
@@ -28,6 +29,7 @@ from jwt_signer_mw.settings.kinds import (
     read_json,
     wrong_type,
 )
+from jwt_signer_mw.settings.options import SINCE
 from jwt_signer_mw.tokens.claims import read_claim
 
 if TYPE_CHECKING:
@@ -35,13 +37,14 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.settings.declared import TokenSettings
     from jwt_signer_mw.settings.families import ClaimRules
+    from jwt_signer_mw.tokens.claims import Path
 
 WANTED = "a map from an issuer to a map of its parameters"
 
 # Fields of `TokenSettings` that an issuer may have for itself.
 OWN: Final = (
     *("jwks", "introspection_endpoint", "introspection_authorization", "introspection_body_args"),
-    *("introspection_client", "introspection_signed"),
+    *("introspection_client", "introspection_signed", "discovery"),
 )
 PER_ISSUER: Final = (
     *OWN,
@@ -50,6 +53,16 @@ PER_ISSUER: Final = (
     *("introspection", "introspect_jwt", "typing"),
 )
 DECIDED: Final = ("verify_issuer", "issuer_claim", "issuers_allowed")  # by the map itself
+
+
+DISCOVERY: Final = Declared(
+    template="{}_discovery",
+    kind=Boolean(),
+    default=None,
+    help="Whether its metadata name what is not set; by default where it has no address at all.",
+    since=SINCE,
+    null="none",
+)
 
 
 class TrustedIssuer(NamedTuple):
@@ -70,11 +83,13 @@ def short_name(flat: str, token: str) -> str:
 @cache
 def options_per_issuer(kind: Callable[..., Part]) -> Mapping[str, Option]:
     """What the map may hold for an issuer, by short name. `kind` is `TokenSettings`."""
-    return {
+    options = {
         short_name(option.name, ""): option
         for option in walk(cast("type[Part]", kind))
         if option.path[0] in PER_ISSUER and option.path[-1] not in DECIDED
     }
+    # Whose metadata they are is no question here; only whether they are read.
+    return options | {"discovery": options["discovery"]._replace(declared=DISCOVERY)}
 
 
 @dataclass(frozen=True)
@@ -153,13 +168,20 @@ def with_issuers(token: TokenSettings) -> tuple[TokenSettings, ...]:
     return (token, *by_issuer(token).values())
 
 
+def subject_paths(token: TokenSettings) -> tuple[Path, ...]:
+    """Wherever the subject of a token may stand, `sub` first."""
+    judged = with_issuers(token)
+    paths = (rules.subject_claim for one in judged for rules in (one.claims, one.introspection))
+    return tuple(dict.fromkeys((("sub",), *paths)))
+
+
 def endpoint_of(token: TokenSettings) -> str | None:
     """The issuer whose endpoint is asked about opaque tokens; None for the token's own endpoint, if any.
 
     An opaque token doesn't say who issued it, and no other issuer shall see it. So an issuer is asked
     only where nobody else could be.
     """
-    asked = [one.issuer for one in token.trusted_issuers if dict(one.given).get("introspection_endpoint")]
+    asked = [issuer for issuer, one in by_issuer(token).items() if one.introspects]
     return asked[0] if len(asked) == 1 and token.introspection_endpoint is None else None
 
 
@@ -184,6 +206,7 @@ def _settings_of(token: TokenSettings, trusted: TrustedIssuer) -> TokenSettings:
         *outer, field = options[name].path
         given["".join(outer)][field] = value
     names = _names(token, trusted)
+    given["discovery"] = {"issuer": issuer} if _is_discovered(dict(trusted.given)) else {}
     claims = given["claims"] | {"verify_issuer": True, "issuers_allowed": (issuer,)}
     answers = given["introspection"] | {"verify_issuer": True, "issuers_allowed": (issuer,)}
     optional = answers.get("optional_claims", token.introspection.optional_claims) or ()
@@ -204,6 +227,13 @@ def _settings_of(token: TokenSettings, trusted: TrustedIssuer) -> TokenSettings:
         "elsewhere": names,
     }
     return _changed(token, bare | changes)
+
+
+def _is_discovered(given: Mapping[str, Any]) -> bool:
+    """As it says; else where it has no address of its own."""
+    says = given.get("discovery")
+    has_none = given.get("jwks_uri") is None and given.get("introspection_endpoint") is None
+    return has_none and given.get("verify_signature") is not False if says is None else bool(says)
 
 
 def _changed(token: TokenSettings, changes: Mapping[str, Any]) -> TokenSettings:

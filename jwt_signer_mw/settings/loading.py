@@ -50,7 +50,26 @@ def read_values(
             )
         except Unreadable as unreadable:
             problems.append(problem(unreadable.problem, option.name, str(unreadable)))
+    for token in ("access_token", "channel_token"):
+        _fill_issuers(token, values)
     return values, problems
+
+
+def _fill_issuers(token: str, values: dict[str, Any]) -> None:
+    """Metadata are about exactly one issuer, so no others are accepted where no list says so.
+
+    An introspection result need not name it (RFC 7662 section 2.2).
+    """
+    issuer, answers = values.get(f"{token}_discovery"), f"{token}_introspection"
+    if issuer is None:
+        return
+    if values.get(f"{token}_issuers_allowed") is None:
+        values[f"{token}_issuers_allowed"] = (issuer,)
+    if values.get(f"{answers}_endpoint") is None and values.get(f"{answers}_issuers_allowed") is None:
+        values[f"{answers}_issuers_allowed"] = (issuer,)
+        path = values.get(f"{answers}_issuer_claim", ("iss",))
+        optional = values.get(f"{answers}_optional_claims") or ()
+        values[f"{answers}_optional_claims"] = (*(one for one in optional if one != path), path)
 
 
 def parse_form(form: Mapping[str, str]) -> dict[str, object]:

@@ -25,6 +25,7 @@ from jwt_signer_mw.settings.kinds import (
 from jwt_signer_mw.settings.loading import OPTIONS
 from jwt_signer_mw.settings.observation import Observers
 from jwt_signer_mw.settings.options import SINCE
+from jwt_signer_mw.settings.reporting import Shadow
 from jwt_signer_mw.settings.resource import Members
 from jwt_signer_mw.settings.services import Certificate, CertificateMap, Consumers, Service
 from jwt_signer_mw.settings.tasks import NEEDS, TASKS
@@ -194,6 +195,7 @@ _TYPES: dict[type, str] = {
     PathList: "list of claim paths",
     TextMap: "map",
     Members: "JSON object",
+    Shadow: "JSON object or text",
     Certificate: "certificate",
     CertificateMap: "map of certificates",
     IssuerMap: "map from an issuer to a map",

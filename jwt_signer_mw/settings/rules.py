@@ -14,6 +14,7 @@ from jwt_signer_mw.settings.addresses import (
     KEYSET_SCHEMES,
     fault_of_exemption,
     fault_of_input,
+    fault_of_issuer,
     fault_of_keyset,
     fault_of_output,
     fault_of_path,
@@ -105,6 +106,13 @@ def find_bad_urls(settings: Parameters) -> Iterator[Problem]:
         endpoint = token.introspection_endpoint
         if endpoint and (fault := fault_of_url(endpoint, HTTP)):
             yield problem("settings.E024", token.option("introspection_endpoint"), fault)
+
+
+def find_bad_issuers(settings: Parameters) -> Iterator[Problem]:
+    for token in tokens_and_issuers(settings):
+        issuer = token.discovery.issuer
+        if issuer is not None and (fault := fault_of_issuer(issuer)):
+            yield problem("settings.E034", token.discovery.option("issuer"), fault)
 
 
 def find_unknown_services(settings: Parameters) -> Iterator[Problem]:
@@ -202,6 +210,7 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
     find_bad_headers,
     find_equal_outputs,
     find_bad_urls,
+    find_bad_issuers,
     find_unknown_services,
     find_unknown_observers,
     find_bad_request_id,

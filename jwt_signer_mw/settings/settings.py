@@ -19,6 +19,7 @@ from jwt_signer_mw.settings.declaring import build
 from jwt_signer_mw.settings.kinds import describe
 from jwt_signer_mw.settings.loading import OPTIONS, read_values
 from jwt_signer_mw.settings.redaction import shown
+from jwt_signer_mw.settings.reporting import may_differ, overlay_of
 from jwt_signer_mw.settings.rules import check
 
 log = logging.getLogger("jwt_signer_mw.settings")
@@ -62,12 +63,38 @@ class Settings(Parameters):
         settings = cast("Self", build(cls, "", values, {}))
         unread = {found.option for found in problems}  # these hold their defaults meanwhile
         problems += (found for found in check(settings) if found.option not in unread)
+        if not any(found.level == "error" for found in problems):
+            problems += _problems_of_shadow(settings)
         if any(found.level == "error" for found in problems):
             raise ConfigurationError(problems)
         for found in problems:
             log.warning("%s %s: %s %s", found.id, found.option, found.text, found.hint)
         object.__setattr__(settings, "warnings", tuple(problems))
         return settings
+
+    @property
+    def overlay(self) -> dict[str, object] | None:
+        """What `shadow` lays over these settings; None where it names a policy, or nothing."""
+        return overlay_of(self.shadow)
+
+    def overlaid(self) -> Settings | None:
+        """These with the `shadow` laid over them; None where there is none. Raises `ConfigurationError`."""
+        overlay = self.overlay
+        if overlay is None:
+            return None
+        problems = [
+            problem("settings.E091", f"shadow.{name}", "can't be another in a shadow.")
+            for name in overlay
+            if name in OPTIONS and not may_differ(OPTIONS[name])
+        ]
+        values, unread = read_values({**self.flat(), **overlay, "shadow": None}, {}, {})
+        overlaid = cast("Settings", build(Settings, "", values, {}))
+        known = {(found.id, found.option) for found in check(self)}
+        found = [*unread, *(one for one in check(overlaid) if (one.id, one.option) not in known)]
+        problems += (one._replace(option=f"shadow.{one.option}") for one in found if one.level == "error")
+        if problems:
+            raise ConfigurationError(problems)
+        return overlaid
 
     def flat(self, *, redact: bool = False) -> dict[str, Any]:
         """Every flat name with its value, plain: `Settings.load` takes it back, secrets included."""
@@ -97,6 +124,14 @@ def unlogged() -> Iterator[None]:
 
 def _refuse_all(_record: logging.LogRecord) -> bool:
     return False
+
+
+def _problems_of_shadow(settings: Settings) -> tuple[Problem, ...]:
+    try:
+        settings.overlaid()
+    except ConfigurationError as error:
+        return error.problems
+    return ()
 
 
 def _given(mapping: object) -> Mapping[str, Any]:

@@ -1,11 +1,11 @@
-"""What the suite adds to the shape of a new token: its life."""
+"""What the suite adds to the shape of a new token: its life, and where its claims come from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jwt_signer_mw.settings.declaring import Part, parameter
-from jwt_signer_mw.settings.kinds import Number
+from jwt_signer_mw.settings.declaring import Part, parameter, text
+from jwt_signer_mw.settings.kinds import Number, TextList, TextMap
 from jwt_signer_mw.settings.options import SINCE
 
 ONE_DAY = 86_400  # seconds
@@ -23,4 +23,33 @@ class Shape(Part):
         "The new token expires this long after it was signed at the latest; its `iat` is that moment.",
         since=SINCE,
         unit="seconds",
+    )
+    keep_claims: tuple[str, ...] | None = parameter(
+        "keep_{}_claims",
+        TextList(may_be_empty=True),
+        None,
+        "Names of the old token's claims that the new one may have; null means all of them.",
+        since=SINCE,
+    )
+    claim_templates: tuple[tuple[str, str], ...] = parameter(
+        "{}_claim_templates",
+        TextMap(),
+        (),
+        "Claims to set from elsewhere, such as `{claims.email}`, `{consumer.username}`, `{request.host}`.",
+        since=SINCE,
+        null="default",
+    )
+    subject_pairwise_secret: str | None = text(
+        "{}_subject_pairwise_secret",
+        None,
+        "Key that subjects are hidden with, of 32 characters or more; null shows them.",
+        since=SINCE,
+        secret=True,
+        referenceable=True,
+    )
+    subject_pairwise_sector: str | None = text(
+        "{}_subject_pairwise_sector",
+        None,
+        "The services for which a hidden subject is the same one, such as `https://orders.example`.",
+        since=SINCE,
     )

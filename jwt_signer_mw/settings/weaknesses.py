@@ -89,6 +89,12 @@ def find_open_resource(settings: Parameters) -> Iterator[Problem]:
         yield problem("settings.W091", "resource", "leaves clients without a server to get a token from.")
 
 
+def find_reporting(token: TokenSettings) -> Iterator[Problem]:
+    if token.reporting.report_only:
+        text = f"lets pass what these would refuse: {', '.join(token.reporting.report_only)}."
+        yield problem("settings.W092", token.reporting.option("report_only"), text)
+
+
 def find_unchecked_signature(token: TokenSettings) -> Iterator[Problem]:
     if not token.verify_signature:
         text = "lets everybody make up tokens, which are then signed."
@@ -112,6 +118,12 @@ def find_plain_http(token: TokenSettings) -> Iterator[Problem]:
             yield problem("settings.W007", option, "goes over the network unencrypted.")
 
 
+def find_plain_discovery(token: TokenSettings) -> Iterator[Problem]:
+    if (token.discovery.issuer or "").startswith("http://"):
+        text = "is http, which is for providers of this machine only."
+        yield problem("settings.W015", token.discovery.option("issuer"), text)
+
+
 def find_missing_lists(token: TokenSettings) -> Iterator[Problem]:
     if token.request_header is None:
         return
@@ -124,15 +136,15 @@ def find_missing_lists(token: TokenSettings) -> Iterator[Problem]:
 
 def _families(token: TokenSettings) -> Iterator[list[ClaimRules]]:
     """For each form in which the token is accepted, the claim rules that it has to pass."""
-    if not token.trusted_issuers and (accepts_jwt(token) or not introspects(token)):
+    if not token.trusted_issuers and (accepts_jwt(token) or not token.introspects):
         yield [token.claims]
-    if introspects(token):
+    if token.introspects:
         yield [token.introspection, *([] if token.trust_introspection else [token.claims])]
 
 
 def find_unenforced_rules(token: TokenSettings) -> Iterator[Problem]:
     """While introspection is trusted, an opaque token meets the rules for introspection results only."""
-    if not introspects(token) or not token.trust_introspection:
+    if not token.introspects or not token.trust_introspection:
         return
     for field in _UNENFORCED:
         if getattr(token.claims, field) and not getattr(token.introspection, field):
@@ -145,7 +157,7 @@ def find_certain_refusal(token: TokenSettings) -> Iterator[Problem]:
         if not token.optional:
             text = "is not set and the token is not optional: every request is answered with 500."
             yield problem("settings.W010", token.option("request_header"), text)
-    elif not token.trusted_issuers and not accepts_jwt(token) and not introspects(token):
+    elif not token.trusted_issuers and not accepts_jwt(token) and not token.introspects:
         text = "is not set, and neither is an introspection endpoint: every token is refused."
         yield problem("settings.W011", token.jwks.option("uri"), text)
 
@@ -153,16 +165,12 @@ def find_certain_refusal(token: TokenSettings) -> Iterator[Problem]:
 def find_unchecked_expiry(token: TokenSettings) -> Iterator[Problem]:
     if not token.claims.verify_expiry and accepts_jwt(token):
         yield problem("settings.W012", token.claims.option("verify_expiry"), "accepts expired tokens.")
-    if not token.introspection.verify_expiry and introspects(token):
+    if not token.introspection.verify_expiry and token.introspects:
         yield problem("settings.W012", token.introspection.option("verify_expiry"), "accepts expired tokens.")
 
 
 def accepts_jwt(token: TokenSettings) -> bool:
-    return token.jwks.uri is not None or not token.verify_signature
-
-
-def introspects(token: TokenSettings) -> bool:
-    return token.enable_introspection and token.introspection_endpoint is not None
+    return token.has_keys or not token.verify_signature
 
 
 RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
@@ -175,8 +183,10 @@ RULES: tuple[Callable[[Parameters], Iterator[Problem]], ...] = (
 )
 TOKEN_RULES: tuple[Callable[[TokenSettings], Iterator[Problem]], ...] = (
     find_unchecked_signature,
+    find_reporting,
     find_unchecked_certificates,
     find_plain_http,
+    find_plain_discovery,
     find_missing_lists,
     find_unenforced_rules,
     find_certain_refusal,

@@ -13,6 +13,8 @@ from jwt_signer_mw.jose import generate_key
 from jwt_signer_mw.settings import Settings, unlogged
 from jwt_signer_mw.settings.addresses import is_url
 from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
+from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of
+from jwt_signer_mw.settings.weaknesses import accepts_jwt
 from jwt_signer_mw.testing.demanded import LIFE, fill, fill_profile, filled
 from jwt_signer_mw.testing.flaws import OF_JWTS, compact, spoil
 from jwt_signer_mw.wire import dump_json
@@ -67,18 +69,30 @@ class Issuer:
 
         Where they name none (the environment does, in production), it is the one of the access token.
         """
-        changes: dict[str, str] = {}
+        changes: dict[str, Any] = {}
         for token in (settings.access_token, settings.channel_token):
-            nobody = token.jwks.uri is None and token.introspection_endpoint is None
-            if token.jwks.uri is not None or (nobody and token is settings.access_token):
+            nobody = not (token.has_keys or token.introspects or token.trusted_issuers)
+            if token.has_keys or (nobody and token is settings.access_token):
                 changes[token.jwks.option("uri")] = self.jwks_uri
-            if token.introspection_endpoint is not None:
+            if token.introspection_endpoint is not None or token.finds_endpoint:
                 changes[token.option("introspection_endpoint")] = self.introspection_endpoint
+            changes[token.discovery.option("issuer")] = None
+            changes[token.option("trusted_issuers")] = self._in_place_of(token, settings)
             if token.keyset.uri is not None and is_url(token.keyset.uri):
                 changes[token.keyset.option("uri")] = f"{self.origin}/keysets/{token.signing_algorithm}"
         with unlogged():  # they were told when the application loaded its settings
             self._trusting[policy] = Settings.load({**settings.flat(), **changes})
         return self._trusting[policy]
+
+    def _in_place_of(self, token: TokenSettings, settings: Settings) -> dict[str, Any]:
+        """The token's trusted issuers, each at this one's addresses."""
+        option = token.option("trusted_issuers")
+        given: dict[str, dict[str, Any]] = settings.flat()[option]
+        for issuer, one in by_issuer(token).items():
+            given[issuer] |= {"jwks_uri": self.jwks_uri, "discovery": None}
+            if one.introspects:
+                given[issuer]["introspection_endpoint"] = self.introspection_endpoint
+        return given
 
     def settings(self, policy: str) -> Settings:
         """Those that trust it, by the name of the policy. Raises `LookupError`."""
@@ -149,7 +163,11 @@ class Issuer:
     ) -> str:
         """A token by these settings, a JWT where they take one and nothing else is asked for."""
         if opaque is None:
-            opaque = flaw == "revoked" or not (token.jwks.uri is not None or not token.verify_signature)
+            opaque = flaw == "revoked" or not (accepts_jwt(token) or token.trusted_issuers)
+        if token.trusted_issuers:
+            issuers = by_issuer(token)
+            name = endpoint_of(token) if opaque else claims.get("iss", next(iter(issuers)))
+            token = issuers.get(str(name), token)
         if not opaque:
             return self.sign(token.claims, claims, flaw, token.typing)
         if token.introspection_endpoint is None:

@@ -64,11 +64,11 @@ class ClaimEdits(NamedTuple):
     set: tuple[tuple[str, Any], ...] = ()
     remove: tuple[str, ...] = ()
 
-    def apply(self, claims: Claims) -> None:
+    def apply(self, claims: Claims, also_set: Iterable[tuple[str, Any]] = ()) -> None:
         for name, value in self.add:
             if claims.get(name) is None:
                 claims[name] = value
-        for name, value in self.set:
+        for name, value in (*self.set, *also_set):
             claims[name] = value
         for name in self.remove:
             claims.pop(name, None)

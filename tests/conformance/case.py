@@ -231,6 +231,13 @@ class LoggedField:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """The would-be refusals in the log of the case so far, as `by` and `reason`."""
+
+    reasons: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reopen:
     """The middleware is closed and built anew, with these settings changed; or it can't be, see `bad`."""
 
@@ -239,7 +246,8 @@ class Reopen:
 
 
 Step: TypeAlias = (
-    "Send | Wait | Provide | Ask | Heard | Publish | Verifies | Keys | Logged | LoggedField | Reopen"
+    "Send | Wait | Provide | Ask | Heard | Publish | Verifies | Keys | Logged | LoggedField | Reported"
+    "| Reopen"
 )
 
 

@@ -171,7 +171,10 @@ def _bad() -> Iterator[Case]:
             trusting(ACCESS, issuers_allowed=[ISSUER]),
             {"access_token_issuers_allowed"},
         ),
-        "an issuer without keys": (trusting(ACCESS, {ISSUER: {}}), {f"{path}.{ISSUER}.jwks_uri"}),
+        "an issuer without keys": (
+            trusting(ACCESS, {ISSUER: {"discovery": False}}),
+            {f"{path}.{ISSUER}.jwks_uri"},
+        ),
         "a name that there is not": (
             trusting(ACCESS, {ISSUER: {"jwks_url": "$IDP/a"}}),
             {f"{path}.{ISSUER}.jwks_url"},

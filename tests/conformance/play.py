@@ -25,6 +25,7 @@ from conformance.case import (
     Publish,
     Refused,
     Reopen,
+    Reported,
     Request,
     Send,
     Verifies,
@@ -94,8 +95,16 @@ class _Recorder(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(record)
 
+    def reported(self) -> list[tuple[str, str]]:
+        return [found for record in self.records if (found := _would_refuse(record))]
+
     def instrumented(self) -> list[logging.LogRecord]:
         return [record for record in self.records if record.name == "jwt_signer_mw.instrumentation"]
+
+
+def _would_refuse(record: logging.LogRecord) -> tuple[str, str] | None:
+    fields: dict[str, str] = getattr(record, "jwt_signer", {})
+    return (fields["by"], fields["reason"]) if fields.get("outcome") == "would_refuse" else None
 
 
 def reason_of(record: logging.LogRecord) -> object:
@@ -214,6 +223,8 @@ class _Scene:
                 records = (one for one in self.recorder.records if one.name == logger)
                 fields: list[dict[str, object]] = [getattr(one, "jwt_signer", {}) for one in records]
                 assert [one.get(name) for one in fields] == list(values)
+            case Reported(reasons):
+                assert self.recorder.reported() == list(reasons)
 
     def _running(self) -> Runner:
         assert self.runner is not None

@@ -54,6 +54,7 @@ class Site:
 
     def __init__(self, provider: Provider) -> None:
         self.lock = threading.Lock()
+        self.origin = ""  # the `$IDP` of its case
         self.calls: dict[str, list[Call]] = {}
         self._routes: dict[str, Route] = {}
         self._tokens: dict[str, Route] = {}
@@ -108,8 +109,12 @@ class _Handler(BaseHTTPRequestHandler):
         form = tuple(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
         prefix, _, path = self.path.lstrip("/").partition("/")
+        if prefix == ".well-known":  # RFC 8414 section 3.1 inserts it before the path
+            name, _, prefix = path.partition("/")
+            path = f".well-known/{name}"
         site = cast("_Server", self.server).sites.get(prefix)
         if site is not None:
+            self._origin = site.origin
             self._give(site.answer(f"/{path}", Call(self.command, headers, form)), dict(form))
 
     def _give(self, answer: Answer, form: Mapping[str, str]) -> None:
@@ -121,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             or (answer.certificate is not None and answer.certificate != self._client_name())
             or (answer.assertion is not None and not _asserts(form, answer.assertion))
         )
-        body = b"" if denied else render_bytes(answer.body)
+        body = b"" if denied else render_bytes(answer.body).replace(b"$IDP", self._origin.encode())
         try:
             self.send_response(401 if denied else answer.status)
             for name, value in {"Content-Type": "application/json", **answer.headers}.items():
@@ -185,9 +190,10 @@ class Providers:
     def open_site(self, provider: Provider) -> tuple[Site, dict[str, str]]:
         """A new site, and the places where it is found."""
         site, prefix = Site(provider), f"case{len(self._sites)}"
+        site.origin = f"http://127.0.0.1:{self._plain.server_port}/{prefix}"
         self._sites[prefix] = site
         places = {
-            "$IDP": f"http://127.0.0.1:{self._plain.server_port}/{prefix}",
+            "$IDP": site.origin,
             "$TLS": f"https://127.0.0.1:{self._tls.server_port}/{prefix}",
         }
         return site, places

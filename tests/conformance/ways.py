@@ -27,6 +27,7 @@ _ODD_NAMES: Final = {
     "add_claims": "add_{}_claims",
     "set_claims": "set_{}_claims",
     "remove_claims": "remove_{}_claims",
+    "keep_claims": "keep_{}_claims",
 }
 _READ_FROM: Final = {"access_token": "Authorization", "channel_token": "X-Channel"}
 _WRITTEN_TO: Final = {"access_token": "Authorization", "channel_token": "X-Channel-Upstream"}

@@ -13,6 +13,7 @@ from django_jwt_signer.marks import DEFAULT, EXEMPT
 from jwt_signer_mw.errors import ConfigurationError, Problem
 from jwt_signer_mw.settings import Settings
 from jwt_signer_mw.settings.loading import OPTIONS
+from jwt_signer_mw.settings.reporting import find_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,8 @@ def _load(given: Any) -> dict[str, Configured]:
             policies[name] = _configured(own)
         except ConfigurationError as error:
             problems += (named(name, problem) for problem in error.problems)
+    loaded = {name: configured.settings for name, configured in policies.items()}
+    problems += (named(name, problem) for name, problem in find_strangers(loaded))
     if any(problem.level == "error" for problem in problems):
         raise ConfigurationError(problems)
     return policies

@@ -10,6 +10,7 @@ from django.core.signals import setting_changed
 from django_jwt_signer import conf, services
 from django_jwt_signer.headers import ManagedHeaders
 from django_jwt_signer.policy import Policy
+from jwt_signer_mw.assembly import link_shadows
 from jwt_signer_mw.errors import ConfigurationError
 from jwt_signer_mw.flows.purge import purge_all
 from jwt_signer_mw.request.metadata import Directory
@@ -61,6 +62,7 @@ def _build() -> Gate:
             problems += (conf.named(name, problem) for problem in error.problems)
     if problems:
         raise ConfigurationError(problems)
+    link_shadows({name: policy.assembly for name, policy in policies.items()})
     return Gate(policies)
 
 

@@ -15,6 +15,7 @@ from flask_jwt_signer.policy import Policy
 from flask_jwt_signer.scopes import ScopeRule
 from flask_jwt_signer.services import LoadedConsumers, Stores, found_services
 from flask_jwt_signer.signals import Teller
+from jwt_signer_mw.assembly import link_shadows
 from jwt_signer_mw.errors import ConfigurationError
 from jwt_signer_mw.flows.purge import Purge
 
@@ -94,6 +95,7 @@ class JWTSigner:
                 problems += (problem for problem in error.problems if problem not in problems)
         if problems:
             raise ConfigurationError(problems)
+        link_shadows({name: policy.assembly for name, policy in policies.items()})
         return policies
 
     # What views and blueprints are decorated with

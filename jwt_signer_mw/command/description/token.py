@@ -11,7 +11,6 @@ from jwt_signer_mw.settings.addresses import is_url
 from jwt_signer_mw.settings.introspecting import ALLOWED, NEVER
 from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of
 from jwt_signer_mw.settings.vault_addresses import is_vault
-from jwt_signer_mw.settings.weaknesses import introspects
 from jwt_signer_mw.tokens.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _jwt(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
 def _jwt_by(token: TokenSettings, settings: Settings, what: str) -> Iterator[Sentence]:
     if not token.verify_signature:
         yield Sentence(f"{what}: its signature is NOT verified; anybody can make one up.")
-    elif token.jwks.uri is None:
+    elif not token.has_keys:
         yield Sentence(f"{what}: refused with 401, as {token.jwks.option('uri')} is not set.")
         return
     else:
@@ -98,14 +97,14 @@ def _reloads(source: KeysetSource, settings: Settings) -> str:
 
 
 def _opaque(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
-    if not introspects(token):
+    if not token.introspects:
         field = "introspection_endpoint" if token.enable_introspection else "enable_introspection"
         state = "not set" if token.enable_introspection else "off"
         yield Sentence(f"Any other token: refused with 401, as {token.option(field)} is {state}.")
         return
     milliseconds = token.introspection_timeout or settings.http_timeout
     yield Sentence(
-        f"Any other token: {_url(token.introspection_endpoint or '', token)} is asked about it, "
+        f"Any other token: {_asked(token)} is asked about it, "
         f"{_credentials(token)}, within {milliseconds:g} milliseconds, and once more if it fails. "
         "It has to say that the token is active, else 401."
     )
@@ -117,6 +116,12 @@ def _opaque(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
         yield Sentence(f"The JWT in `{path}` of the answer takes its place; without one: 401.")
     if not token.trust_introspection:
         yield from _distrust(token)
+
+
+def _asked(token: TokenSettings) -> str:
+    if token.introspection_endpoint is None:
+        return f"the endpoint in the metadata of {token.discovery.issuer}"
+    return _url(token.introspection_endpoint, token)
 
 
 def _credentials(token: TokenSettings) -> str:
@@ -139,13 +144,13 @@ def _confirmed(token: TokenSettings) -> Iterator[Sentence]:
     if limit == NEVER:
         return
     when = "Then" if isinstance(limit, str) else f"When it is older than {limit:g} seconds, or has no `iat`,"
-    yield Sentence(f"{when} {token.introspection_endpoint} has to say that it is active, else 401.")
+    yield Sentence(f"{when} {_asked(token)} has to say that it is active, else 401.")
 
 
 def _distrust(token: TokenSettings) -> Iterator[Sentence]:
     """Decision 11: the JWT in an answer is verified, if there are keys to do it with."""
-    if token.introspection_jwt_claim and token.verify_signature and token.jwks.uri:
-        yield Sentence(f"Its signature is verified with the keys of {token.jwks.uri}.")
+    if token.introspection_jwt_claim and token.verify_signature and token.has_keys:
+        yield Sentence(f"Its signature is verified with the keys of {_source(token.jwks, token)}.")
     may_be_absent = token.introspection_jwt_claim is None
     yield _checked("what it says", describe_checks(token.claims, expiry_may_be_absent=may_be_absent))
 
@@ -157,7 +162,7 @@ def _checked(what: str, checks: Iterator[str]) -> Sentence:
 
 def _consumer(token: TokenSettings) -> Iterator[str]:
     answer = (token.introspection, "an introspection result")
-    for rules, what in ((answer,) if introspects(token) else ()) + ((token.claims, "a token"),):
+    for rules, what in ((answer,) if token.introspects else ()) + ((token.claims, "a token"),):
         if rules.consumer_claim:
             yield (
                 f"The claim `{spell_path(rules.consumer_claim)}` of {what} names the consumer, "
@@ -200,12 +205,20 @@ def _expiry(token: TokenSettings) -> str:
 
 def _edits(token: TokenSettings, settings: Settings) -> Iterator[str]:
     """Names only: a value may be meant for the services behind alone."""
+    shape = token.shape
+    if shape.keep_claims is not None:
+        but = f" but {spell(shape.keep_claims)}" if shape.keep_claims else ""
+        yield f"Of the old claims it has none{but}."
+    if shape.subject_pairwise_sector is not None:
+        yield f"Its subject is hidden by a pseudonym for {shape.subject_pairwise_sector}."
     added = dict(settings.add_claims) | dict(token.add_claims)
     changed = dict(settings.set_claims) | dict(token.set_claims)
     if added:
         yield f"Claims added where absent: {spell(added)}."
     if changed:
         yield f"Claims set: {spell(changed)}."
+    for name, template in shape.claim_templates:
+        yield f"Claim {name} is {template}, and left out where that has no value."
     if token.remove_claims:
         yield f"Claims left out: {spell(token.remove_claims)}."
 
@@ -220,6 +233,8 @@ def _source(source: KeysetSource, token: TokenSettings) -> str:
         *(["HTTP Basic"] if source.client_username is not None else []),
         *(["a client certificate"] if source.client_certificate is not None else []),
     ]
+    if source.uri is None and token.discovery.issuer is not None:
+        return f"{_url(token.discovery.issuer, token)}, wherever its metadata say that they are"
     return _url(source.uri or "", token) + (f" (with {' and '.join(means)})" if means else "")
 
 

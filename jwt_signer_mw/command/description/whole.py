@@ -10,7 +10,7 @@ from jwt_signer_mw.command.description.token import describe_token
 from jwt_signer_mw.request.metadata import Metadata
 from jwt_signer_mw.request.names import CONSUMER_HEADERS
 from jwt_signer_mw.settings.redaction import redact_url
-from jwt_signer_mw.settings.weaknesses import introspects
+from jwt_signer_mw.settings.reporting import enforced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,8 @@ FAMILIES = ("X-Consumer-*", "X-Credential-*", "X-Anonymous-Consumer*")
 def describe(settings: Settings) -> tuple[Section, ...]:
     """Both tokens, what goes on, what is answered, and what is around it."""
     return (
-        Section("Access token", tuple(describe_token(settings.access_token, settings))),
-        Section("Channel token", tuple(describe_token(settings.channel_token, settings))),
+        Section("Access token", tuple(describe_token(enforced(settings.access_token), settings))),
+        Section("Channel token", tuple(describe_token(enforced(settings.channel_token), settings))),
         *(
             Section(title, tuple(map(Sentence, texts(settings))))
             for title, texts in (
@@ -69,6 +69,18 @@ def _answers(settings: Settings) -> Iterator[str]:
     yield "403: the token is good, but its scopes, audience, subject or consumer do not fit."
     yield "503 with Retry-After: a provider or a store that the request needs does not answer."
     yield "500: the settings or our own keys are at fault."
+    yield from _reported(settings)
+
+
+def _reported(settings: Settings) -> Iterator[str]:
+    for token in _tokens(settings):
+        names = token.reporting.report_only
+        if names:
+            yield f"Checks of the {token.name.replace('_', ' ')} that only report: {spell(names)}."
+    if settings.overlay is not None:
+        yield f"A shadow judges what is accepted, with its own {spell(tuple(settings.overlay))}."
+    elif settings.shadow is not None:
+        yield f"The policy {settings.shadow!r} judges in the shadow what is accepted."
 
 
 def _paths(settings: Settings) -> Iterator[str]:
@@ -87,7 +99,7 @@ def _memory(settings: Settings) -> Iterator[str]:
         yield f"Up to {size} accepted requests are remembered, for {ttl:g} seconds or until they expire."
     else:
         yield "Nothing is remembered of accepted requests: every request is verified anew."
-    if any(introspects(token) and token.cache_introspection for token in _tokens(settings)):
+    if any(token.introspects and token.cache_introspection for token in _tokens(settings)):
         ttl = settings.introspection_cache_ttl
         yield (
             f"Introspection results are kept in {_place(settings.cache)} for {ttl:g} seconds at most; "
