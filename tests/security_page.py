@@ -64,7 +64,10 @@ RULES: Mapping[str, Rule] = {
     "S16": Rule(
         "Claim paths never raise; what names a consumer is safe text.", "tokens/claims flows/consumers"
     ),
-    "S17": Rule("A token for another purpose is refused, and so is our own.", "tokens/compact flows/keys"),
+    "S17": Rule(
+        "A token for another purpose is refused, and so is our own.",
+        "tokens/compact tokens/profiles flows/keys",
+    ),
     "S18": Rule("One header, one value, one token, one place.", "request/extract asgi wsgi"),
     "S19": Rule(
         "Managed headers are removed in every spelling on every path, then written once.",

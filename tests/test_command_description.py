@@ -254,6 +254,47 @@ def told(settings: Mapping[str, Any]) -> str:
             id="signing",
         ),
         pytest.param(
+            {
+                **JWT,
+                "access_token_max_lifetime": 900,
+                "access_token_max_age": 600,
+                "access_token_leeway": 5,
+                "access_token_upstream_max_lifetime": 60,
+                "access_token_typ_allowed": ["at+jwt", "JWT"],
+                "keep_access_token_claims": ["sub", "scope"],
+                "access_token_claim_templates": {"tenant": "{request.host}"},
+                "access_token_subject_pairwise_secret": "a-secret-of-thirty-two-characters",
+                "access_token_subject_pairwise_sector": "https://orders.example",
+            },
+            [
+                "Its `typ` is one of 'at+jwt', 'JWT', else 401.",
+                "  `exp` is at most 900 seconds after `iat` (else 401)",
+                "  `iat` is less than 600 seconds ago, give or take 5 seconds (else 401)",
+                "It expires when the old one does, and 60 seconds after it was signed at the latest.",
+                "Of the old claims it has none but sub, scope.",
+                "Its subject is hidden by a pseudonym for https://orders.example.",
+                "Claim tenant is {request.host}, and left out where that has no value.",
+            ],
+            id="short lives, types, and claims from elsewhere",
+        ),
+        pytest.param(
+            {
+                **JWT,
+                "access_token_profile": "at+jwt",
+                "access_token_issuers_allowed": ["https://idp.example"],
+                "access_token_audiences_allowed": ["https://api.example"],
+                "keep_access_token_claims": [],
+            },
+            [
+                (
+                    "It is an access token by RFC 9068: `typ` is 'at+jwt', and iss, exp, aud, sub, "
+                    "client_id, iat, jti are there, else 401."
+                ),
+                "Of the old claims it has none.",
+            ],
+            id="RFC 9068",
+        ),
+        pytest.param(
             {**JWT, "access_token_keyset": "https://keys.example/private", "access_token_upstream_leeway": 5},
             [
                 (

@@ -85,6 +85,8 @@ def test_the_defaults_can_let_nothing_pass_and_say_so() -> None:
         ("W009", "access_token_scopes_required", JWT | OPAQUE | {"access_token_scopes_required": ["a"]}),
         ("W009", "access_token_subjects_allowed", OPAQUE | {"access_token_subjects_allowed": ["a"]}),
         ("W009", "access_token_required_claims", OPAQUE | {"access_token_required_claims": [["a"]]}),
+        ("W009", "access_token_max_age", OPAQUE | {"access_token_max_age": 60}),
+        ("W009", "access_token_max_lifetime", OPAQUE | {"access_token_max_lifetime": 60}),
         ("W010", "channel_token_request_header", JWT | {"channel_token_optional": False}),
         ("W010", "access_token_request_header", JWT | {"access_token_request_header": ""}),
         ("W011", "access_token_jwks_uri", JWT | {"access_token_jwks_uri": None}),
@@ -122,6 +124,8 @@ def test_an_endpoint_that_is_switched_off_accepts_nothing() -> None:
         JWT | {"access_token_jwks_uri": "file:///jwks.json"},
         JWT | {"access_token_scopes_required": ["a"]},
         OPAQUE | {"access_token_introspection_scopes_required": ["a"]},
+        OPAQUE | {"access_token_max_age": 60, "access_token_introspection_max_age": 60},
+        OPAQUE | {"access_token_max_age": 60, "trust_access_token_introspection": False},
         OPAQUE | {"trust_access_token_introspection": False, "access_token_scopes_required": ["a"]},
         OPAQUE | {"access_token_scopes_required": ["a"], "access_token_introspection_scopes_required": ["a"]},
         OPAQUE

@@ -40,6 +40,7 @@ def test_the_provider_signs_other_tokens_with_the_keys_of_access_tokens(
     assert header["kid"] == access["kid"]
 
 
+@pytest.mark.rule("S17")
 def test_access_tokens_of_a_real_provider_fit_the_profile(
     open_gate: OpenGate, oidc_provider: OidcProvider, gate_clock: FrozenClock
 ) -> None:
@@ -48,6 +49,7 @@ def test_access_tokens_of_a_real_provider_fit_the_profile(
     assert gate.new_claims(token)["client_id"] == "service"
 
 
+@pytest.mark.rule("S17")
 @pytest.mark.parametrize(
     "guard", [{"access_token_profile": "at+jwt"}, {"access_token_typ_allowed": ["at+jwt"]}]
 )

@@ -174,6 +174,7 @@ def purge(**which: Any) -> Callable[[Site], object]:
 
 
 LIVES_LONG = {"Authorization": f"Bearer {token(exp=NOW + 100_000)}"}
+ISSUED = {"Authorization": f"Bearer {token(iat=NOW - 10)}"}
 ASKED = {"Authorization": f"Bearer {OPAQUE}"}
 BOTH = {**LIVES_LONG, "X-Channel": token(OTHER)}
 CHANNEL = {
@@ -193,6 +194,19 @@ CHANGES = (
         at(50),
         settings={"access_token_expiry_claim": ["end"]},
         headers={"Authorization": f"Bearer {token(end=NOW + 50)}"},
+    ),
+    Change("too old", at(50), settings={"access_token_max_age": 60}, headers=ISSUED),
+    Change(
+        "too old, while its expiry is not checked",
+        at(55),
+        settings={"access_token_max_age": 60, "access_token_leeway": 5, "verify_access_token_expiry": False},
+        headers=ISSUED,
+    ),
+    Change(
+        "issued ahead: the clock is set back",
+        at(-11),
+        settings={"access_token_max_lifetime": 120},
+        headers=ISSUED,
     ),
     Change("not before: the clock is set back", at(-101), settings={"verify_access_token_notbefore": True}),
     Change("the new token would be expired", at(90), settings={"access_token_upstream_leeway": -10}),
@@ -226,6 +240,20 @@ CHANGES = (
     Change("revoked at the provider: purged by subject", revoke(purge(subject="alice")), headers=ASKED),
     Change("revoked at the provider: all purged", revoke(purge(everything=True)), headers=ASKED),
     Change("introspection: expiry", at(100), headers=ASKED),
+    Change(
+        "introspection: too old",
+        at(50),
+        settings={"access_token_introspection_max_age": 60},
+        headers=ASKED,
+        answer={"iat": NOW - 10},
+    ),
+    Change(
+        "introspection: too old as a JWT's payload is",
+        at(50),
+        settings={"access_token_max_age": 60, "trust_access_token_introspection": False},
+        headers=ASKED,
+        answer={"iat": NOW - 10},
+    ),
     Change(
         "introspection: not before",
         at(-101),
