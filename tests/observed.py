@@ -65,15 +65,12 @@ class House:
         return Reply(200, {}, dump_json({"keys": [IDP.public_jwk()]}))
 
     def get(self, token: str | None = None, **headers: str) -> int:
-        sent = {**({} if token is None else {"Authorization": f"Bearer {token}"}), **headers}
         if self.asgi is not None:
+            sent = sent_with(token, headers)
             self._runner = self._runner or asyncio.Runner()
             calling = call(self.asgi, http_scope(headers=sent.items()))
             return self._runner.run(calling, context=copy_context()).status
-        environ: dict[str, Any] = {
-            f"HTTP_{name.upper().replace('-', '_')}": value for name, value in sent.items()
-        }
-        setup_testing_defaults(environ)
+        environ = environ_of(token, **headers)
         statuses: list[str] = []
         list(self.wsgi(environ, lambda status, *_: statuses.append(status)))  # type: ignore[arg-type, misc]
         return int(statuses[0][:3])
@@ -86,6 +83,18 @@ class House:
 def token(**claims: Any) -> str:
     payload = {"iss": "https://idp.example", "sub": "alice", "exp": NOW + 5000, **claims}
     return sign_compact(json.dumps(payload).encode(), IDP, "ES256")
+
+
+def sent_with(token: str | None, headers: Mapping[str, str]) -> dict[str, str]:
+    return {**({} if token is None else {"Authorization": f"Bearer {token}"}), **headers}
+
+
+def environ_of(token: str | None, **headers: str) -> dict[str, Any]:
+    environ: dict[str, Any] = {
+        f"HTTP_{name.upper().replace('-', '_')}": value for name, value in sent_with(token, headers).items()
+    }
+    setup_testing_defaults(environ)
+    return environ
 
 
 def _application(_environ: Any, start_response: Any) -> Iterable[bytes]:

@@ -152,6 +152,23 @@ class TestPolicies:
         assert get(path).status_code == 401
         assert get("/plain", policy="partners").status_code == 401
 
+    def test_observers_and_the_log_have_its_name(
+        self, get: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        heard: list[tuple[str, str]] = []
+        observed = {"observers": [lambda event: heard.append((event.policy, event.reason))]}
+        policies = {
+            "default": DEFAULT,
+            "partners": {**PARTNERS, **observed, "request_id_header": "X-Request-ID"},
+        }
+        with override_settings(JWT_SIGNER=policies), trust_issuer(), caplog.at_level("INFO"):
+            get("/plain")
+            get("/partners", policy="partners")
+            get("/partners", claims=None, headers={"X-Request-ID": "r-1"})
+        assert heard == [("partners", "accepted"), ("partners", "token_missing")]
+        (fields,) = [one.__dict__["jwt_signer"] for one in caplog.records if "jwt_signer" in one.__dict__]
+        assert (fields["policy"], fields["request_id"]) == ("partners", "r-1")
+
     def test_what_one_policy_writes_is_forged_under_none(self, get: Callable[..., Any]) -> None:
         with override_settings(MIDDLEWARE=[OURS, BELOW]):
             seen = get("/plain", headers={"X-Partner-Token": "forged", "X_Partner_Token": "forged"})

@@ -314,3 +314,22 @@ class TestRequire:
         app.add_url_rule("/", view_func=signer.require(scopes="read write")(copy_of_view()))
         assert app.test_client().get("/", headers=bearer(scope="read write")).status_code == 200
         assert app.test_client().get("/", headers=bearer(scope="read")).status_code == 403
+
+
+def test_observers_hear_the_name_of_the_policy() -> None:
+    heard: list[tuple[str, str]] = []
+    signer = JWTSigner(transport=ISSUER, observers=[lambda event: heard.append((event.policy, event.reason))])
+    app = Flask(__name__)
+    app.config["JWT_SIGNER"] = {"default": SETTINGS, "partners": PARTNERS}
+    signer.init_app(app)
+    app.add_url_rule("/", "open", copy_of_view())
+    app.add_url_rule("/partners", "partners", signer.policy("partners")(copy_of_view()))
+    client, as_anybody = app.test_client(), bearer()
+    for path, headers in (("/", as_anybody), ("/", as_anybody), ("/", {}), ("/partners", as_anybody)):
+        client.get(path, headers=headers)
+    assert heard == [
+        ("default", "accepted"),
+        ("default", "accepted"),
+        ("default", "token_missing"),
+        ("partners", "token_missing"),
+    ]

@@ -3,6 +3,7 @@
 # ruff: noqa: E402  (what a gateway needs is an extra)
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -87,6 +88,23 @@ def _shared_folder(gateway: Running) -> Path:
     worker = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
     mapped = re.findall(r"/\S*/jwt-signer-metrics-[^/]+", Path(f"/proc/{worker}/maps").read_text())
     return Path(mapped[0])
+
+
+def test_the_log_has_policy_and_request_id(tmp_path: Path, known: Providers, service: str) -> None:
+    file = {**content(known, service), "request_id_header": "X-Request-ID", "enable_instrumentation": True}
+    with running(tmp_path, file) as gateway:
+        good = bearer(known.access.mint())
+        for number in range(2):
+            ask(gateway.origin, "/a/orders", {**good, "X-Request-ID": f"r-{number}"})
+        ask(gateway.origin, "/orders", {"X-REQUEST-ID": "r-2"})
+        gateway.process.wait_for("r-2")
+        lines = re.findall(r'\{"outcome".*\}', gateway.process.log.read_text())
+    told = [(one["policy"], one["reason"], one["request_id"]) for one in map(json.loads, lines)]
+    assert told == [
+        ("alike", "accepted", "r-0"),
+        ("alike", "accepted", "r-1"),
+        ("default", "token_missing", "r-2"),
+    ]
 
 
 def test_off_by_default_and_on_by_a_reload(tmp_path: Path, known: Providers, service: str) -> None:

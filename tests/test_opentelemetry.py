@@ -3,8 +3,6 @@
 # ruff: noqa: E402  (OpenTelemetry is an extra)
 from __future__ import annotations
 
-import io
-import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +15,7 @@ require_module("opentelemetry.sdk")
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -190,18 +188,6 @@ def test_traceparent_goes_to_providers_only_when_asked(way: str, propagate: bool
     if propagate:
         span = recorded.spans()["POST"].context
         assert headers["traceparent"].startswith(f"00-{span.trace_id:032x}-{span.span_id:016x}-")
-
-
-def test_the_console_shows_a_decision() -> None:
-    """The example of `docs/how-to/observe.md`."""
-    shown = io.StringIO()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=shown)))
-    house = House("wsgi", [OpenTelemetryObserver(tracer_provider=provider, measures=False)])
-    house.get()
-    span = json.loads(shown.getvalue())
-    assert span["name"] == "jwt_signer.decision"
-    assert span["attributes"]["jwt_signer.reason"] == "token_missing"
 
 
 def test_without_an_sdk_nothing_happens() -> None:
