@@ -10,6 +10,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from jwt_signer_mw.assembly import Assembly, Services, link_shadows
+from jwt_signer_mw.bodies import digest_of, take_from_receive
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
@@ -110,7 +111,10 @@ class JWTSignerMiddleware:
         if not again and (not pipeline.exempt or inner_path(scope) not in pipeline.exempt):
             forward = pipeline.recall(tuple(values))
         if forward is None:
-            decision = await self.driver.run(pipeline.decide(self._incoming(scope, kept, values, again)))
+            incoming = self._incoming(scope, kept, values, again)
+            if pipeline.binds_body and incoming.path not in pipeline.exempt:
+                incoming, receive = await with_body(incoming, scope, receive, pipeline.settings)
+            decision = await self.driver.run(pipeline.decide(incoming))
             if not isinstance(decision, Forward):
                 await answer(scope, send, decision.status, decision.headers, decision.body)
                 return
@@ -286,6 +290,18 @@ async def answer(
     pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": f"{prefix}http.response.start", "status": status, "headers": pairs})
     await send({"type": f"{prefix}http.response.body", "body": body})
+
+
+async def with_body(
+    incoming: Incoming, scope: Scope, receive: Receive, settings: Settings
+) -> tuple[Incoming, Receive]:
+    """The same with the digest of its body, and a `receive` that gives the body once more."""
+    delivery, digest = incoming.delivery, digest_of(b"")
+    if delivery is None:
+        return incoming, receive
+    if scope["type"] == "http":  # the handshake of a websocket has no body
+        digest, receive = await take_from_receive(receive, settings.max_bound_body_bytes)
+    return incoming._replace(delivery=delivery._replace(digest=digest)), receive
 
 
 def inner_path(scope: Scope) -> str:

@@ -14,12 +14,15 @@ Source: TypeAlias = Literal["jwt", "introspection"]
 class Delivery(NamedTuple):
     """How a request was delivered, for policies that bind tokens to that.
 
-    `scheme` is what the server says, `path` is percent-encoded and whole, as the client wrote it.
+    `scheme` is what the server says; `path` is percent-encoded and whole, `query` raw, as they were sent.
     """
 
     scheme: str
     path: str
     certificate: str | None = None  # the client's, in PEM, if the server verified one
+    query: str = ""
+    digest: bytes | None = None  # SHA-256 of the body; empty: too long to be known; None: nobody looked
+    inner_path: str | None = None  # decoded, as the service behind sees it; None: as `Incoming.path`
 
 
 class Incoming(NamedTuple):

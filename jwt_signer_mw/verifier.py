@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
+from jwt_signer_mw.binding.request import Request, check_request
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.transport import RequestsTransport
@@ -93,22 +94,26 @@ class Verifier:
         self._asynchronous: AsynchronousDriver | None = None
         self._opening = threading.Lock()
 
-    def verify(self, token: str) -> Claims:
-        """The claims. Raises a `Refusal`, whose `status` is 401, 403, or 503 where there are no keys."""
-        return self._driver.run(self._verify(token))
+    def verify(self, token: str, **request: Unpack[Request]) -> Claims:
+        """The claims. Raises a `Refusal`, whose `status` is 401, 403, or 503 where there are no keys.
 
-    async def averify(self, token: str) -> Claims:
+        `request`: the `method`, `path`, `query` or `body` that the token has to be bound to
+        (`{token}_upstream_request`).
+        """
+        return self._driver.run(self._verify(token, request))
+
+    async def averify(self, token: str, **request: Unpack[Request]) -> Claims:
         """`verify` that does not block the event loop. Extra `asgi`."""
-        return await self._open_asynchronous().run(self._verify(token))
+        return await self._open_asynchronous().run(self._verify(token, request))
 
-    def verify_header(self, authorization: str | None) -> Claims:
+    def verify_header(self, authorization: str | None, **request: Unpack[Request]) -> Claims:
         """`verify` for the value of an `Authorization` header: `Bearer` and a token. None: no header."""
-        return self.verify(_read_bearer(authorization))
+        return self.verify(_read_bearer(authorization), **request)
 
-    async def averify_header(self, authorization: str | None) -> Claims:
-        return await self.averify(_read_bearer(authorization))
+    async def averify_header(self, authorization: str | None, **request: Unpack[Request]) -> Claims:
+        return await self.averify(_read_bearer(authorization), **request)
 
-    def _verify(self, token: str) -> Flow[Claims]:
+    def _verify(self, token: str, request: Request) -> Flow[Claims]:
         if len(token) > MAX_TOKEN:
             raise TokenTooLarge(f"{len(token)} characters")
         compact = split_compact(token)
@@ -123,6 +128,7 @@ class Verifier:
         except Malformed as problem:
             raise TokenMalformed(f"payload: {problem}") from None
         run_checks(self._checks, claims, self._clock.now())
+        check_request(claims, request)
         return claims
 
     def _open_asynchronous(self) -> AsynchronousDriver:

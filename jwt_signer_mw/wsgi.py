@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from jwt_signer_mw.assembly import Assembly, Services, link_shadows
+from jwt_signer_mw.bodies import take_from_environ
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
@@ -66,7 +67,11 @@ class JWTSignerMiddleware:
             if name is not None:
                 forward = pipeline.find(name, values)
         if forward is None:
-            decision = self.driver.run(pipeline.decide(self._incoming(environ, values), name))
+            incoming = self._incoming(environ, values)
+            if pipeline.binds_body and incoming.path not in pipeline.exempt:
+                environ = environ.copy()
+                incoming = with_body(incoming, environ, pipeline.settings)
+            decision = self.driver.run(pipeline.decide(incoming, name))
             if not isinstance(decision, Forward):
                 start_response(status_line(decision.status), list(decision.headers))
                 return [b"" if environ["REQUEST_METHOD"] == "HEAD" else decision.body]
@@ -174,6 +179,14 @@ def environ_key(name: str) -> str:
 def request_id(ids: RequestIds | None, environ: WSGIEnvironment) -> str:
     """Empty where nobody asks for it, or it is of no use."""
     return "" if ids is None else ids.read(environ.get(environ_key(ids.header)))
+
+
+def with_body(incoming: Incoming, environ: WSGIEnvironment, settings: Settings) -> Incoming:
+    """The same with the digest of its body, which is read and put back into the environ."""
+    if incoming.delivery is None:
+        return incoming
+    digest = take_from_environ(environ, settings.max_bound_body_bytes)
+    return incoming._replace(delivery=incoming.delivery._replace(digest=digest))
 
 
 def decoded(path: str) -> str:

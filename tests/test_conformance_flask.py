@@ -52,7 +52,7 @@ def make_app(settings: Mapping[str, object], services: Mapping[str, Any], calls:
 
     def view(path: str = "") -> Response:
         headers = sorted((fold_name(name), value) for name, value in request.headers)
-        seen = tuple((name, value) for name, value in headers if name != "host")
+        seen = tuple((name, value) for name, value in headers if name not in ("host", "content-length"))
         calls.append(Seen(seen, request.environ.get(IDENTITY)))
         return Response(BODY, mimetype="text/plain")
 
@@ -88,6 +88,7 @@ class FlaskRunner:
             method=request.method,
             base_url=f"http://{request.host}",
             headers=list(request.headers),
+            data=request.body or None,
         )
 
 
@@ -103,8 +104,9 @@ class ServerRunner:
         self.calls.clear()
         lines = [f"{request.method} {request.target} HTTP/1.1", f"Host: {request.host}", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in request.headers]
+        lines += [f"Content-Length: {len(request.body)}"] if request.body else []
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=20) as connection:
-            connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + request.body)
             answer = HTTPResponse(connection, method=request.method)
             answer.begin()
             body = answer.read()

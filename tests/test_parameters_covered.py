@@ -44,7 +44,7 @@ SUITE: Final = _words("""
     introspection_cache_size introspection_cache_ttl max_token_bytes max_response_bytes
     jwks_reload_interval http_timeout exempt_paths admin_path admin_token purge_token certificates
     resource resource_metadata shadow
-    public_origins dpop_nonce_secret dpop_replay_size
+    public_origins dpop_nonce_secret dpop_replay_size max_bound_body_bytes
     client_certificate_header client_certificate_format observers request_id_header
 """)
 
@@ -56,6 +56,7 @@ OWN_OF_TOKENS: Final = _words("""
     {}_introspection_client_keyset {}_introspection_client_algorithm {}_introspection_client_audience
     {}_introspection_client_certificate
     {}_introspection_signed {}_introspection_signed_issuer {}_introspect_jwt
+    {}_upstream_request {}_upstream_audience
     {}_dpop {}_dpop_algorithms {}_dpop_max_age {}_dpop_nonces
     {}_upstream_confirmation {}_mtls {}_trusted_issuers {}_discovery
     keep_{}_claims {}_claim_templates {}_subject_pairwise_secret {}_subject_pairwise_sector {}_report_only

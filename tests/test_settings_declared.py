@@ -197,6 +197,7 @@ def test_the_suites_own_options() -> None:
         "public_origins": None,
         "dpop_nonce_secret": None,
         "dpop_replay_size": 100_000,
+        "max_bound_body_bytes": 1_048_576,
         "client_certificate_header": None,
         "client_certificate_format": "rfc9440",
     }
@@ -222,6 +223,8 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_dpop_max_age": 60,
     "{}_dpop_nonces": False,
     "{}_mtls": "never",
+    "{}_upstream_request": [],
+    "{}_upstream_audience": None,
     "{}_upstream_confirmation": "original_cnf",
     "{}_trusted_issuers": {},
     "keep_{}_claims": None,

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from jwt_signer_mw.binding.bond import CERTIFICATE, KEY, read_bond, record
+from jwt_signer_mw.binding.bond import CERTIFICATE, KEY, RECORD, Bond, read_bond, record
 from jwt_signer_mw.binding.challenge import Challenger
 from jwt_signer_mw.binding.dpop import HEADER, Dpop
 from jwt_signer_mw.binding.mtls import Mtls
 from jwt_signer_mw.binding.presented import Presented
+from jwt_signer_mw.binding.request import CLAIM, describe, name_with
 from jwt_signer_mw.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from jwt_signer_mw.binding.bond import Bond
     from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.clock import Clock
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.examine import Examined
     from jwt_signer_mw.messages import Incoming, Rejection
     from jwt_signer_mw.settings import Settings, TokenSettings
+    from jwt_signer_mw.settings.bindings import TokenBindings
 
 Values: TypeAlias = "tuple[str | None, ...]"
 
@@ -39,17 +40,27 @@ class Guard:
         self._moves = self.rules.upstream_confirmation != "cnf"
 
     def bond(self, examined: Examined) -> Bond:
-        """What the token is bound to. Raises `ClaimMalformed`."""
+        """What the token is bound to, as far as it is asked for. Raises `ClaimMalformed`."""
+        if self.dpop is None and self.mtls is None:
+            return Bond()
         return read_bond(examined.claims.get("cnf"), examined.asserted_cnf)
 
-    def recorded(self, examined: Examined, bond: Bond) -> Examined:
+    def said(self, incoming: Incoming) -> dict[str, str]:
+        """What the new token says of the request. Raises `BodyTooLarge`."""
+        parts = self.rules.upstream_request
+        return describe(incoming, parts, self.rules.option("upstream_request")) if parts else {}
+
+    def recorded(self, examined: Examined, bond: Bond, said: dict[str, str]) -> Examined:
         """The token as it is signed anew: with what `check` verifies before the new token leaves."""
+        claims = {**examined.claims, CLAIM: said} if said else examined.claims
+        if self.dpop is None and self.mtls is None:
+            return examined._replace(claims=claims)
         verified: dict[str, str] = {}
         if self.dpop is not None and bond.key is not None:
             verified[KEY] = bond.key
         if self.mtls is not None and bond.certificate is not None:
             verified[CERTIFICATE] = bond.certificate
-        return examined._replace(claims=record(examined.claims, verified, moves=self._moves))
+        return examined._replace(claims=record(claims, verified, moves=self._moves))
 
     def check(self, incoming: Incoming, presented: Presented, bond: Bond) -> Flow[None]:
         """Returns when the request comes from the owner of the token, else raises a refusal."""
@@ -77,6 +88,10 @@ class Guards:
     def __bool__(self) -> bool:
         return any(guard is not None for guard in self._guards)
 
+    @property
+    def bind_bodies(self) -> bool:
+        return any(guard is not None and "body" in guard.rules.upstream_request for guard in self._guards)
+
     def carriers(self, values: Values) -> Values:
         """Those of the values that are read that hold tokens: a verdict is remembered by them."""
         return values[: self._carriers]
@@ -86,13 +101,22 @@ class Guards:
         rows = zip(self._guards, passed, strict=True)
         return tuple(None if guard is None or one is None else guard.bond(one) for guard, one in rows)
 
+    def name(self, name: bytes, incoming: Incoming) -> bytes:
+        """`name`, made longer by what new tokens say of this request. Raises `BodyTooLarge`."""
+        for guard in self._guards:
+            if guard is not None and guard.rules.upstream_request:
+                name = name_with(name, guard.said(incoming))
+        return name
+
     def recorded(
-        self, passed: Sequence[Examined | None], bonds: Sequence[Bond | None]
+        self, passed: Sequence[Examined | None], bonds: Sequence[Bond | None], incoming: Incoming
     ) -> list[Examined | None]:
-        """The tokens as they are signed anew."""
+        """The tokens as they are signed anew. Raises `BodyTooLarge`."""
         rows = zip(self._guards, passed, bonds, strict=True)
         return [
-            one if guard is None or one is None or bond is None else guard.recorded(one, bond)
+            one
+            if guard is None or one is None or bond is None
+            else guard.recorded(one, bond, guard.said(incoming))
             for guard, one, bond in rows
         ]
 
@@ -113,6 +137,12 @@ class Guards:
         for challenger in self._challengers:
             rejection = challenger.dress(rejection, refusal)
         return rejection
+
+
+def written_claims(rules: TokenBindings) -> tuple[str, ...]:
+    """The claims that only we write, where something binds: no list of claims leaves them out."""
+    checked = (RECORD,) if rules.dpop != "never" or rules.mtls != "never" else ()
+    return (*checked, CLAIM) if rules.upstream_request else checked
 
 
 def guarding(token: TokenSettings, settings: Settings, cache: SharedCache, clock: Clock) -> Guard | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from jwt_signer_mw.errors import INVALID_TOKEN, Refusal
 
 
 class BindingRefused(Refusal):
     """The token is good, but nothing shows that it was sent by whom it was issued to."""
 
-    error = INVALID_TOKEN
+    error: ClassVar[str | None] = INVALID_TOKEN
     code = "binding_refused"
     text = "The token is not accepted from this client"
 
@@ -45,6 +47,22 @@ class CertificateInvalid(BindingRefused):
 class CertificateMismatch(BindingRefused):
     code = "client_certificate_mismatch"
     text = "The token is bound to another client certificate"
+
+
+class BodyTooLarge(BindingRefused):
+    """A token is to be bound to a body that is longer than `max_bound_body_bytes`."""
+
+    status = 413
+    error = None
+    code = "body_too_large"
+    text = "The body is too large"
+
+
+class RequestMismatch(BindingRefused):
+    """For a service behind: the token was made for another request."""
+
+    code = "request_mismatch"
+    text = "The token is for another request"
 
 
 class DpopRefused(Refusal):

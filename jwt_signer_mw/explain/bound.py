@@ -9,6 +9,8 @@ BOUND = {
     ),
     "client_certificate_invalid": "See client_certificate_format: the proxy writes something else.",
     "client_certificate_mismatch": "Use the certificate that the token was issued for (cnf.x5t#S256).",
+    "body_too_large": "Raise max_bound_body_bytes, or leave body out of {0}_upstream_request for this route.",
+    "request_mismatch": "Ask the gateway for a token for this very request.",
     "dpop_proof_missing": "Send a proof in the header DPoP: a new one with every request.",
     "dpop_proof_repeated": "Send one header DPoP. A proxy in front may have added a second one.",
     "dpop_proof_invalid": "The proof is a JWT of typ dpop+jwt with a public jwk, jti, htm, htu, iat and ath.",

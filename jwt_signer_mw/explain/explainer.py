@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from jwt_signer_mw.bodies import digest_of
 from jwt_signer_mw.explain.explanation import Asked, Explanation
 from jwt_signer_mw.explain.parts import TracedParts
 from jwt_signer_mw.explain.suggestions import suggest
@@ -106,7 +107,12 @@ def _incoming(asked: Asked, reads: tuple[str, ...]) -> Incoming:
     values = tuple(asked.headers[names.index(header)][1] if header in names else None for header in reads)
     repeated = frozenset(place for place, header in enumerate(reads) if names.count(header) > 1)
     return Incoming(
-        asked.method, asked.path, asked.host, values, repeated, Delivery("https", quote(asked.path))
+        asked.method,
+        asked.path,
+        asked.host,
+        values,
+        repeated,
+        Delivery("https", quote(asked.path), digest=digest_of(b"")),
     )
 
 

@@ -75,6 +75,7 @@ class Pipeline(Telling):
         self._has_exempt = bool(self.exempt)
         self._guards = Guards([lane.guard for lane in lanes], [lane.header for lane in lanes])
         self.binds = bool(self._guards)  # then each request is looked at, whatever is remembered
+        self.binds_body = self._guards.bind_bodies  # then `Delivery.digest` is needed
         self.reads = self._guards.reads
         self.longest = settings.max_token_bytes * 2  # characters of a header value worth a look-up
         written = [output.name for token in tokens for output in outputs(token)]
@@ -112,7 +113,8 @@ class Pipeline(Telling):
     def _full_name(self, incoming: Incoming) -> bytes | None:
         """`name`, with whatever else of the request the new tokens tell of: no other request gets them."""
         told = tuple("=" + getattr(incoming, field) for field in self._told)
-        return name_of(self._guards.carriers(incoming.values) + told, self.longest)
+        name = name_of(self._guards.carriers(incoming.values) + told, self.longest)
+        return name if name is None or not self.binds else self._guards.name(name, incoming)
 
     def find(self, name: bytes, values: Values) -> Forward | None:
         """The fast road: what the values of this name got before, if it still holds."""
@@ -225,7 +227,7 @@ class Pipeline(Telling):
                     consumer = examined.consumer
                     passed.append(examined)
             bonds = self._guards.bonds(passed) if self.binds else ()
-            recorded = self._guards.recorded(passed, bonds) if self.binds else passed
+            recorded = self._guards.recorded(passed, bonds, incoming) if self.binds else passed
             for lane, found, held in zip(self._lanes, recorded, passed, strict=True):
                 if found is None or held is None or lane.resigner is None:
                     signed.append(None)

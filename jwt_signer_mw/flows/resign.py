@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from jwt_signer_mw.algorithms import SLOW
+from jwt_signer_mw.binding.guard import written_claims
 from jwt_signer_mw.errors import TokenExpired
 from jwt_signer_mw.flows.commands import Call
 from jwt_signer_mw.tokens.claims import ClaimEdits, decode_values, read_date
@@ -58,10 +59,11 @@ class Resigner:
         self._leeway_option = f"{token.name}_upstream_leeway"
         self._longest = token.shape.upstream_max_lifetime
         self._shaping = Shaping(token)
+        self._ours = written_claims(token.binding)
         self.request_fields = self._shaping.request_fields  # of a request, that a new token tells of
         self._edits = ClaimEdits(
             decode_values((*settings.add_claims, *token.add_claims)),
-            decode_values((*settings.set_claims, *token.set_claims)),
+            (*_audience_of(token), *decode_values((*settings.set_claims, *token.set_claims))),
             tuple(token.remove_claims),
         )
         self._sets_expiry = any(name == "exp" for name, _ in self._edits.set)
@@ -90,7 +92,7 @@ class Resigner:
     def _new_claims(self, examined: Examined, sources: Sources) -> tuple[Claims, float]:
         """And until when they may be said again."""
         old = examined.claims
-        claims = self._shaping.take_over(old)
+        claims = self._shaping.take_over(old) | {name: old[name] for name in self._ours if name in old}
         claims.pop("original_iss", None)
         issuer = old.get("iss")
         if issuer is not None:
@@ -139,3 +141,11 @@ class Resigner:
             header = {"alg": self._algorithm, "kid": kid, "typ": "JWT"}
             self._header = (kid, base64url(dump_json(header)))
         return self._header[1]
+
+
+def _audience_of(token: TokenSettings) -> tuple[tuple[str, Any], ...]:
+    """`{token}_upstream_audience` as a claim: RFC 7519 section 4.1.3 has one value as text."""
+    audience = token.binding.upstream_audience
+    if audience is None:
+        return ()
+    return (("aud", audience[0] if len(audience) == 1 else list(audience)),)

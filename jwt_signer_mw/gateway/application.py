@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from jwt_signer_mw.asgi import ASGIAdministration, UnknownScope, answer
 from jwt_signer_mw.errors import ConfigurationError
@@ -131,7 +132,9 @@ class Gateway:
         decision = NOT_LOOKED_AT
         if policy is not None:
             managed = ruling.managed.read(headers)
-            judged = await policy.decide(Asked(method, scope["path"], host, managed, delivery_to_asgi(scope)))
+            delivery = delivery_to_asgi(scope)._replace(inner_path=_seen_path(ruling, route, scope))
+            asked = Asked(method, scope["path"], host, managed, delivery)
+            judged, receive = await policy.decide_with_body(asked, scope, receive)
             if not isinstance(judged, Forward):
                 await answer(scope, entry.send, judged.status, judged.headers, judged.body)
                 return judged.reason
@@ -158,6 +161,13 @@ class Gateway:
 
 def _host(scope: Scope) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+
+
+def _seen_path(ruling: Ruling, route: Route, scope: Scope) -> str:
+    """The path that the service behind will see, decoded."""
+    passage = _passage(ruling, route, scope, NOT_LOOKED_AT)
+    whole = urlsplit(passage.base).path.rstrip("/") + passage.target.partition("?")[0]
+    return unquote(whole, errors="replace")
 
 
 def _passage(ruling: Ruling, route: Route, scope: Scope, forward: Forward) -> Passage:

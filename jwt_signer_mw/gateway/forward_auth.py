@@ -54,7 +54,8 @@ class Question(NamedTuple):
     @property
     def delivery(self) -> Delivery | None:
         """No proxy is asked for the scheme: `public_origins` tells it."""
-        return Delivery("https", self.target.partition("?")[0]) if self.target else None
+        path, _, query = self.target.partition("?")
+        return Delivery("https", path, query=query) if self.target else None
 
 
 class Told(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from jwt_signer_mw.asgi import with_body
 from jwt_signer_mw.assembly import Assembly, link_shadows
 from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.named import Named
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from typing import TypeAlias
 
+    from jwt_signer_mw.asgi import Receive, Scope
     from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
     from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.gateway.configuration import Configuration
@@ -52,8 +54,19 @@ class Policy:
         self.pipeline = assembly.pipeline
         self._driver = driver
 
-    async def decide(self, asked: Asked) -> Decision:
+    async def decide_with_body(
+        self, asked: Asked, scope: Scope, receive: Receive
+    ) -> tuple[Decision, Receive]:
+        """`decide` that may read the body: the `receive` that is given back gives it once more."""
         incoming = self._incoming(asked)
+        if self.pipeline.binds_body and incoming.path not in self.pipeline.exempt:
+            incoming, receive = await with_body(incoming, scope, receive, self.pipeline.settings)
+        return await self._decide(incoming), receive
+
+    async def decide(self, asked: Asked) -> Decision:
+        return await self._decide(self._incoming(asked))
+
+    async def _decide(self, incoming: Incoming) -> Decision:
         pipeline = self.pipeline
         if not incoming.repeated and (not pipeline.exempt or incoming.path not in pipeline.exempt):
             forward = pipeline.recall(incoming.values)

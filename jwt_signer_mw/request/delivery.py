@@ -20,7 +20,8 @@ def delivery_to_wsgi(environ: Mapping[str, Any]) -> Delivery:
     path = raw.partition("?")[0]
     if not path.startswith("/"):
         path = quote(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), _SAFE, "latin-1")
-    return Delivery(environ["wsgi.url_scheme"], path, _certificate_in_environ(environ))
+    certificate, query = _certificate_in_environ(environ), environ.get("QUERY_STRING", "")
+    return Delivery(environ["wsgi.url_scheme"], path, certificate, query)
 
 
 def _certificate_in_environ(environ: Mapping[str, Any]) -> str | None:
@@ -34,7 +35,8 @@ def delivery_to_asgi(scope: Mapping[str, Any]) -> Delivery:
     scheme: str = scope.get("scheme", "http")
     raw: bytes | None = scope.get("raw_path")
     path = quote(scope["path"], _SAFE) if raw is None else raw.partition(b"?")[0].decode("latin-1")
-    return Delivery(_HANDSHAKES.get(scheme, scheme), path, _certificate_in_scope(scope))
+    query = scope.get("query_string", b"").decode("latin-1")
+    return Delivery(_HANDSHAKES.get(scheme, scheme), path, _certificate_in_scope(scope), query)
 
 
 def _certificate_in_scope(scope: Mapping[str, Any]) -> str | None:

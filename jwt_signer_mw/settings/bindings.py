@@ -56,10 +56,26 @@ class TokenBindings(Part):
         since=SINCE,
     )
 
+    upstream_request: tuple[str, ...] = parameter(
+        "{}_upstream_request",
+        TextList(Text(("method", "path", "query", "body")), may_be_empty=True, unique=True),
+        (),
+        "Parts of the request that the new token is good for, and for no other.",
+        since=SINCE,
+        null="default",
+    )
+    upstream_audience: tuple[str, ...] | None = parameter(
+        "{}_upstream_audience",
+        TextList(unique=True),
+        None,
+        "Audience (`aud`) of the new token; null: that of the old one.",
+        since=SINCE,
+    )
+
     @property
     def is_on(self) -> bool:
         """Whether requests are looked at one by one."""
-        return self.dpop != "never" or self.mtls != "never"
+        return self.dpop != "never" or self.mtls != "never" or bool(self.upstream_request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +103,14 @@ class BindingOptions(Part):
         100_000,
         "Proofs that a process without a shared cache remembers; when it is full, no more are accepted.",
         since=SINCE,
+    )
+    max_bound_body_bytes: int = parameter(
+        "max_bound_body_bytes",
+        Number(0, 268_435_456, integer=True),
+        1_048_576,
+        "Longer bodies are refused where the new token is bound to the body.",
+        since=SINCE,
+        unit="bytes",
     )
     client_certificate_header: str | None = text(
         "client_certificate_header",

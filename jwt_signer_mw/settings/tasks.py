@@ -75,6 +75,18 @@ TASKS = (
         "say where it is sent",
         ("access_token_upstream_header", "original_access_token_upstream_header"),
     ),
+    Task(
+        "take tokens that only their owner can use",
+        ("access_token_dpop", "public_origins", "access_token_mtls", "client_certificate_header"),
+    ),
+    Task(
+        "make new tokens useless elsewhere",
+        (
+            "access_token_upstream_audience",
+            "access_token_upstream_request",
+            "access_token_upstream_max_lifetime",
+        ),
+    ),
     Task("run on many machines", ("keyset_store", "keyset_encryption_keys", "cache")),
     Task(
         "hear of revoked tokens sooner",

@@ -24,6 +24,7 @@ class Plain:
     target: str
     host: str
     headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ async def call(application: ASGIApplication, request: Plain, body: bytes = b"") 
     before, sent = deepcopy(scope), []
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": body or request.body, "more_body": False}
 
     async def send(message: Message) -> None:
         sent.append(message)

@@ -28,6 +28,7 @@ class Request:
     target: str = "/orders"
     method: str = "GET"
     host: str = HOST
+    body: bytes = b""
 
 
 # What the provider answers ------------------------------------------------------------------------

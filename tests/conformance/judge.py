@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import jwt
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MESSAGES: Final = {
     401: "Unauthorized",
     403: "Forbidden",
+    413: HTTPStatus(413).phrase,  # which newer Pythons call otherwise
     500: "An unexpected error occurred",
     503: "Service Unavailable",
 }

@@ -233,7 +233,7 @@ class _Scene:
     def _plain(self, request: Request) -> Plain:
         headers = tuple((name, self._fill(str(value))) for name, value in request.headers)
         self.secrets |= {word for _, value in headers for word in value.split() if len(word) > 24}
-        return Plain(request.method, self._fill(request.target), request.host, headers)
+        return Plain(request.method, self._fill(request.target), request.host, headers, request.body)
 
     def _send(self, step: Send) -> None:
         seen = len(self.recorder.records)

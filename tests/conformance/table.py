@@ -26,6 +26,7 @@ from conformance import (
     cases_paths,
     cases_reading,
     cases_reporting,
+    cases_request,
     cases_resource,
     cases_scenarios,
     cases_shaping,
@@ -65,6 +66,7 @@ TABLE: Final[tuple[Case, ...]] = (
     *cases_reporting.CASES,
     *cases_dpop.CASES,
     *cases_mtls.CASES,
+    *cases_request.CASES,
     *cases_observers.CASES,
 )
 

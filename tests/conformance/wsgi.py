@@ -30,12 +30,14 @@ def environ_of(request: Plain) -> WSGIEnvironment:
         "HTTP_HOST": request.host,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
+        "wsgi.input": io.BytesIO(request.body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    if request.body:
+        environ["CONTENT_LENGTH"] = str(len(request.body))
     for name, value in request.headers:
         key = "HTTP_" + name.upper().replace("-", "_")
         environ[key] = f"{environ[key]},{value}" if key in environ else value

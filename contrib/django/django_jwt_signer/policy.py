@@ -9,10 +9,12 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Unpack
 
 from asgiref.sync import sync_to_async
+from django.conf import settings as django_settings
 
 from django_jwt_signer.connections import none_left_open
 from django_jwt_signer.signals import hear, token_accepted
 from jwt_signer_mw.assembly import Assembly, Services
+from jwt_signer_mw.bodies import TOO_LONG, digest_of
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.drivers.transport import RequestsTransport
@@ -76,6 +78,12 @@ class Policy:
         host = request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")
         values = tuple(map(taken.get, self._keys))
         delivery = delivery_of(request) if self.pipeline.binds else None
+        if (
+            delivery is not None
+            and self.pipeline.binds_body
+            and request.path_info not in self.pipeline.exempt
+        ):
+            delivery = delivery._replace(digest=_digest(request, self.settings.max_bound_body_bytes))
         told = request_id(self.pipeline.request_ids, request.META)
         return Incoming(
             request.method or "", request.path_info, host, values, delivery=delivery, request_id=told
@@ -90,6 +98,17 @@ def delivery_of(request: HttpRequest) -> Delivery:
     """By what the server says: `SECURE_PROXY_SSL_HEADER` is a header, so it has no say here."""
     scope: Mapping[str, Any] | None = getattr(request, "scope", None)
     return delivery_to_wsgi(request.META) if scope is None else delivery_to_asgi(scope)
+
+
+def _digest(request: HttpRequest, limit: int) -> bytes:
+    """Of the body, which Django keeps for the view once it was asked for."""
+    length: str = request.META.get("CONTENT_LENGTH") or "0"
+    most = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    longest = limit if most is None else min(limit, most)
+    if not (length.isascii() and length.isdigit()) or int(length) > longest:
+        return TOO_LONG
+    body = request.body
+    return digest_of(body) if len(body) <= limit else TOO_LONG
 
 
 def _header_name(token: TokenSettings) -> str:

@@ -12,7 +12,7 @@ from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.messages import IDENTITY, Incoming
 from jwt_signer_mw.request.delivery import delivery_to_wsgi
-from jwt_signer_mw.wsgi import decoded, environ_key, request_id
+from jwt_signer_mw.wsgi import decoded, environ_key, request_id, with_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,10 @@ class Policy:
                     told = request_id(pipeline.request_ids, environ)
                     pipeline.accepted(environ["REQUEST_METHOD"], path, forward, told)
                 return forward
-        return self.driver.run(pipeline.decide(self._incoming(environ, taken)))
+        incoming = self._incoming(environ, taken)
+        if pipeline.binds_body and path not in pipeline.exempt:
+            incoming = with_body(incoming, environ, self.settings)
+        return self.driver.run(pipeline.decide(incoming))
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Rejection:
         """The answer to a refusal that was decided elsewhere; it is logged and told like any other."""

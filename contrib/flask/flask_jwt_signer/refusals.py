@@ -41,6 +41,10 @@ class TokenForbidden(RequestRefused, exceptions.Forbidden):
     """403: the token is good, but not for this."""
 
 
+class BodyTooLong(RequestRefused, exceptions.RequestEntityTooLarge):
+    """413: the new token is bound to the body, and that is longer than `max_bound_body_bytes`."""
+
+
 class SignerError(RequestRefused, exceptions.InternalServerError):
     """500: the configuration or our own keys."""
 
@@ -52,6 +56,7 @@ class SignerUnavailable(RequestRefused, exceptions.ServiceUnavailable):
 _BY_STATUS: dict[int, type[RequestRefused]] = {
     401: TokenUnauthorized,
     403: TokenForbidden,
+    413: BodyTooLong,
     500: SignerError,
     503: SignerUnavailable,
 }
