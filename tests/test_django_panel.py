@@ -14,6 +14,16 @@ from parts import ROOT, require_module
 
 require_module("django", "debug_toolbar")
 
+import django_project  # noqa: E402
+
+django_project.start()
+
+from django_jwt_signer.followed import judged  # noqa: E402
+from django_jwt_signer.http import RefusedResponse  # noqa: E402
+from jwt_signer_mw.errors import TokenExpired  # noqa: E402
+from jwt_signer_mw.explain import Explanation, Step  # noqa: E402
+from jwt_signer_mw.request.responses import render  # noqa: E402
+
 PROGRAM = """
 import asyncio, json, sys, warnings
 import django
@@ -119,16 +129,16 @@ def test_an_exempt_request(path: str, text: str) -> None:
     assert not leaks
 
 
-def test_what_was_remembered_is_told_and_not_used() -> None:
-    """Without the toolbar the first request leaves a verdict; with it, all steps are gone all the same."""
+def test_what_was_remembered_is_told() -> None:
+    """The decision is taken from memory, with the toolbar as without it; the steps are told all the same."""
     again = {"again": True}
     found = visit(("/orders/?hidden", {}), ("/orders/?hidden", again), ("/orders/", again))
     assert [one[0] for one in found["seen"]] == [200, 200, 200]
     assert "djDebug" not in found["seen"][1][1]
     panel = steps(found["seen"][2][1])
-    assert "A request like this was accepted before" in panel
+    assert "the decision was taken from memory" in panel
     assert "a JWT: alg" in panel
-    assert found["told"] == [["accepted", False], ["accepted", True], ["accepted", False]]
+    assert found["told"] == [["accepted", False], ["accepted", True], ["accepted", True]]
 
 
 def test_an_opaque_token() -> None:
@@ -160,3 +170,23 @@ def test_a_refusal_by_the_view() -> None:
     assert [one["outcome"] for one in refused] == ["forwarded", "refused"]
     assert refused[1]["steps"][0]["text"].startswith("by the view: ")
     assert [one["outcome"] for one in accepted] == ["forwarded"]
+
+
+class TestDisagreement:
+    """What can't be told twice: the decision counts, not the explanation."""
+
+    STEPS = (Step("check", "good", "expiry"), Step("fetch", "good", "asked while explaining"))
+
+    def test_refused_and_explained_as_forwarded(self) -> None:
+        explanation = Explanation("forwarded", 0, "forwarded", "", "", "", self.STEPS)
+        response = RefusedResponse(render(TokenExpired(), "realm", "host"), "GET")
+        told = judged(explanation, response, [Step("fetch", "good", "asked while deciding")])
+        assert (told["outcome"], told["status"], told["reason"]) == ("refused", 401, "token_expired")
+        texts = [step["text"] for step in told["steps"]]
+        assert texts == ["asked while deciding", "expiry", "the decision was another: token_expired"]
+
+    def test_forwarded_and_explained_as_refused(self) -> None:
+        explanation = Explanation("refused", 401, "token_expired", "", "", "Get a new one.", self.STEPS)
+        told = judged(explanation, None, [])
+        assert (told["outcome"], told["status"], told["suggestion"]) == ("forwarded", 0, "")
+        assert told["steps"][-1]["text"] == "the decision was another: forwarded"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jwt_signer_mw.explain.explainer import Explainer, Followed
+from jwt_signer_mw.explain.explainer import Explainer
 from jwt_signer_mw.explain.explanation import Asked, Circumstances, Explanation, Headers, Step
 
-__all__ = ["Asked", "Circumstances", "Explainer", "Explanation", "Followed", "Headers", "Step"]
+__all__ = ["Asked", "Circumstances", "Explainer", "Explanation", "Headers", "Step"]

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jwt_signer_mw.bodies import digest_of
@@ -45,14 +45,6 @@ class ExplainingPipeline(Pipeline):
         return render(refusal, self.settings.realm, incoming.host, self.challenges)
 
 
-class Followed(NamedTuple):
-    """What was decided, why it was refused if it was, and the way there."""
-
-    decision: Decision
-    refusal: Refusal | None
-    explanation: Explanation
-
-
 class Explainer:
     """Explains what one middleware would do. Keys, caches and consumers are the middleware's own."""
 
@@ -71,23 +63,20 @@ class Explainer:
         """Never raises. Whatever a request like this would fetch is fetched, unless `asked.offline`."""
         trace = Trace(time.perf_counter, offline=asked.offline)
         pipeline = self._pipeline(asked, trace)
-        incoming = _incoming(asked, pipeline.reads)
         removed = tuple(name for name, _ in asked.headers if name in pipeline.managed)
-        decision = yield from trace.watch(pipeline.decide(incoming))
-        return explained(decision, trace, self._settings, removed, exempt=asked.path in pipeline.exempt)
+        return (yield from self._tell(pipeline, _incoming(asked, pipeline.reads), removed))
 
-    def follow(self, incoming: Incoming, removed: tuple[str, ...]) -> Flow[Followed]:
-        """Decides a real request, the whole way, and tells it. Never raises.
+    def explain_incoming(self, incoming: Incoming, removed: tuple[str, ...]) -> Flow[Explanation]:
+        """`explain` for a request that an adapter has at hand, with the names of the headers it removed."""
+        pipeline = self._pipeline(Asked(()), Trace(time.perf_counter))
+        return (yield from self._tell(pipeline, incoming, removed))
 
-        Nobody else is told: that is for the middleware's own pipeline, as is the memory of verdicts.
-        `removed` are the names of the headers that were taken from it.
-        """
-        trace = Trace(time.perf_counter, signs=True)
-        pipeline = self._pipeline(Asked(()), trace)
+    def _tell(
+        self, pipeline: ExplainingPipeline, incoming: Incoming, removed: tuple[str, ...]
+    ) -> Flow[Explanation]:
+        trace = pipeline.trace
         decision = yield from trace.watch(pipeline.decide(incoming))
-        exempt = incoming.path in pipeline.exempt
-        told = explained(decision, trace, self._settings, removed, exempt=exempt)
-        return Followed(decision, trace.refusal, told)
+        return explained(decision, trace, self._settings, removed, exempt=incoming.path in pipeline.exempt)
 
     def _pipeline(self, asked: Asked, trace: Trace) -> ExplainingPipeline:
         """Another time is no time to fill the cache of others; offline, no key set is maintained."""

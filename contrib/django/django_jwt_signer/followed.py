@@ -1,94 +1,131 @@
-"""Requests that somebody watches: the decision is the real one, made by parts that note what they do."""
+"""Requests that somebody watches: what they asked of providers is noted, and their decision is explained.
+
+The decision is that of the plain passage, whoever watches. The explanation is made after it, by the same
+settings, keys and caches.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
-from django_jwt_signer.marks import EXEMPT
 from django_jwt_signer.passage import Passage
-from jwt_signer_mw.messages import Forward, Incoming
+from jwt_signer_mw.explain.trace import Trace
 
 if TYPE_CHECKING:
+    from django.http import HttpResponse
+
     from django_jwt_signer.http import RefusedResponse
     from jwt_signer_mw.errors import Refusal
-    from jwt_signer_mw.explain import Explanation, Followed
+    from jwt_signer_mw.explain import Explanation, Step
     from jwt_signer_mw.flows.commands import Flow
-    from jwt_signer_mw.messages import Decision
+    from jwt_signer_mw.messages import Decision, Forward
 
 STORY = "jwt_signer_story"  # attribute of a request that is watched: a list, filled here
+Told = dict[str, Any]  # for JSON, in which the toolbar may keep it
 
 
 class FollowedPassage(Passage):
-    """A passage that tells its way to a request with a `STORY`; for all others it is the plain one.
+    """A passage that tells its way to a request with a `STORY`; for all others it is the plain one."""
 
-    What was remembered is not used then: all steps are gone.
-    """
+    __slots__ = ("_exchanges", "_judged", "_remembered")
 
-    __slots__ = ("_remembered",)
+    def check(self, policy_name: str) -> HttpResponse | None:
+        began = self._begin()
+        response = super().check(policy_name)
+        if (story := self._story()) is not None:
+            milliseconds = _since(began)
+            explanation = self.policy.driver.run(self._explain()) if self._judged else None
+            story.append(self._tell(explanation, response, milliseconds))
+        return response
 
-    def _judge_at_once(self, policy_name: str) -> Decision | None:
-        decision = super()._judge_at_once(policy_name)
-        if decision is not None and (story := self._story()) is not None:
-            text = "the view is exempt" if policy_name == EXEMPT else "decided without a look at tokens"
-            outcome = "exempt" if isinstance(decision, Forward) else "refused"
-            story.append(_told(outcome, getattr(decision, "status", 0), "", text, policy=policy_name))
-        return decision
+    async def acheck(self, policy_name: str) -> HttpResponse | None:
+        began = self._begin()
+        response = await super().acheck(policy_name)
+        if (story := self._story()) is not None:
+            milliseconds = _since(began)
+            explanation = await self.policy.async_driver.run(self._explain()) if self._judged else None
+            story.append(self._tell(explanation, response, milliseconds))
+        return response
+
+    def _begin(self) -> float:
+        self._exchanges: list[Step] = []
+        self._judged = self._remembered = False
+        return time.perf_counter()
 
     def _recall(self) -> Forward | None:
-        if self._story() is None:
-            return super()._recall()
-        values = self.policy.incoming(self.request, self._headers.taken).values
-        self._remembered = self.policy.pipeline.recall(values) is not None
-        return None
+        forward = super()._recall()
+        self._judged, self._remembered = True, forward is not None
+        return forward
 
     def _flow(self) -> Flow[Decision]:
-        story = self._story()
-        return super()._flow() if story is None else self._follow(story)
+        flow = super()._flow()
+        return flow if self._story() is None else self._watch(flow)
 
-    def _follow(self, story: list[dict[str, Any]]) -> Flow[Decision]:
-        began = time.perf_counter()
-        incoming = self.policy.incoming(self.request, self._headers.taken)
-        removed = tuple(
-            sorted(key.removeprefix("HTTP_").replace("_", "-").title() for key in self._headers.taken)
+    def _watch(self, flow: Flow[Decision]) -> Flow[Decision]:
+        trace = Trace(time.perf_counter)
+        self._exchanges = trace.steps
+        return (yield from trace.watch(flow))
+
+    def _explain(self) -> Flow[Explanation]:
+        taken = self._headers.taken
+        removed = tuple(sorted(key.removeprefix("HTTP_").replace("_", "-").title() for key in taken))
+        incoming = self.policy.incoming(self.request, taken)
+        return self.policy.assembly.explainer.explain_incoming(incoming, removed)
+
+    def _tell(self, explanation: Explanation | None, response: HttpResponse | None, took: float) -> Told:
+        told = (
+            _without_judge(response)
+            if explanation is None
+            else judged(explanation, response, self._exchanges)
         )
-        followed = yield from self.policy.assembly.explainer.follow(incoming, removed)
-        milliseconds = round((time.perf_counter() - began) * 1000, 2)
-        plain = _plain(followed.explanation, self.policy_name or "")
-        story.append({**plain, "milliseconds": milliseconds, "remembered": self._remembered})
-        return self._tell(followed, incoming)
-
-    def _tell(self, followed: Followed, incoming: Incoming) -> Decision:
-        """To signals, logs and observers, as ever."""
-        pipeline, decision = self.policy.pipeline, followed.decision
-        if followed.refusal is not None:
-            return pipeline.reject(followed.refusal, incoming)
-        assert isinstance(decision, Forward)  # noqa: S101  there is no refusal
-        if followed.explanation.outcome == "exempt":
-            pipeline.let_through(incoming.method, incoming.path)
-        elif pipeline.observers:
-            pipeline.accepted(incoming.method, incoming.path, decision, remembered=False)
-        return decision
+        known = {"policy": self.policy_name, "milliseconds": took, "remembered": self._remembered}
+        return {**told, **(known if explanation is not None else {})}
 
     def _answer_for_view(self, refusal: Refusal) -> RefusedResponse:
         if (story := self._story()) is not None:
-            text, policy = refusal.detail or refusal.text, self.policy_name or ""
-            story.append(
-                _told("refused", refusal.status, refusal.code, f"by the view: {text}", policy=policy)
-            )
+            text = f"by the view: {refusal.detail or refusal.text}"
+            story.append(_short("refused", refusal.status, refusal.code, text))
         return super()._answer_for_view(refusal)
 
-    def _story(self) -> list[dict[str, Any]] | None:
-        story: list[dict[str, Any]] | None = getattr(self.request, STORY, None)
+    def _story(self) -> list[Told] | None:
+        story: list[Told] | None = getattr(self.request, STORY, None)
         return story
 
 
-def _plain(explanation: Explanation, policy: str) -> dict[str, Any]:
-    """For JSON, in which the toolbar may keep it."""
-    return {**explanation.as_dict(), "policy": policy}
+def judged(explanation: Explanation, response: HttpResponse | None, exchanges: list[Step]) -> Told:
+    """What was decided, what was asked for it, and the explanation; where they differ the decision counts.
+
+    They do for what can't be told twice, such as a proof that was used before.
+    """
+    told = explanation.as_dict()
+    steps = [_plain(step) for step in exchanges]
+    steps += [step for step in told["steps"] if step["stage"] != "fetch"]
+    reason = "" if response is None else getattr(response, "reason", "")
+    explained = explanation.reason if explanation.outcome == "refused" else ""
+    if reason != explained:
+        told |= {"outcome": "refused" if reason else "forwarded", "reason": reason, "suggestion": ""}
+        text = f"the decision was another: {reason or 'forwarded'}"
+        steps.append({"stage": "request", "mark": "bad" if reason else "note", "text": text})
+    return {**told, "steps": steps, "status": 0 if response is None else response.status_code}
 
 
-def _told(outcome: str, status: int, reason: str, text: str, *, policy: str) -> dict[str, Any]:
-    mark = "note" if outcome == "exempt" else "bad"
+def _without_judge(response: HttpResponse | None) -> Told:
+    """The view, or the path, is none of a policy's."""
+    if response is None:
+        return _short("exempt", 0, "", "the view is exempt: no token is looked at")
+    return _short("answered", response.status_code, "", "answered without a look at tokens")
+
+
+def _short(outcome: str, status: int, reason: str, text: str) -> Told:
+    mark = "bad" if outcome == "refused" else "note"
     step = {"stage": "request", "mark": mark, "text": text}
-    return {"outcome": outcome, "status": status, "reason": reason, "steps": [step], "policy": policy}
+    return {"outcome": outcome, "status": status, "reason": reason, "steps": [step]}
+
+
+def _plain(step: Step) -> Told:
+    return {name: value for name, value in step._asdict().items() if value not in ("", None)}
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 2)

@@ -20,10 +20,9 @@ MARKS = {"good": "✓", "bad": "✗", "open": "?", "note": "·"}
 
 
 class JWTSignerPanel(Panel):
-    """The steps of the decision with their times, and the names of the headers that were edited.
+    """The steps of the decision, what was asked for it and how long that took, and the edited headers' names.
 
-    No token and no secret is shown. While the toolbar is shown, nothing is taken from the memory of
-    verdicts, so that every step is gone.
+    No token and no secret is shown. The decision is the same as without the toolbar.
     """
 
     title = nav_title = "JWT signer"
