@@ -28,7 +28,8 @@ SOURCES = {
 NOT_PACKED = shutil.ignore_patterns(
     ".*", "__pycache__", "*.egg-info", "build", "dist", "node_modules", "htmlcov", "site"
 )
-EXTRAS = {"django", "flask", "asgi", "sql", "redis", "gateway", "demo", "observability", "all"}
+CONTRACT = {"django", "flask", "asgi", "sql", "redis", "gateway", "demo", "observability", "all"}
+EXTRAS = CONTRACT | {"awskms", "hsm"}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from jwt_signer_mw.backends import load_backend
 if TYPE_CHECKING:
     from jwt_signer_mw.jose import Key
 
-BACKENDS = {"pkcs11": "jwt_signer_mw.vaults.pkcs11", "awskms": "jwt_signer_mw.vaults.awskms"}
+BACKENDS = {"pkcs11": "jwt_signer_mw.vaults.hsm", "awskms": "jwt_signer_mw.vaults.awskms"}
 
 
 class Vault(Protocol):

@@ -7,7 +7,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -98,7 +98,7 @@ class KeyService:
     def _open(self) -> Any:
         """A client is safe for threads, its connections are not for forks."""
         if self._client is None or self._process != os.getpid():
-            session, address = boto3.session.Session(), self._address
+            session, address = Session(), self._address
             self._client = session.client(
                 "kms", region_name=address.region, endpoint_url=address.endpoint, config=self._config
             )
