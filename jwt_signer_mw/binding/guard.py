@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jwt_signer_mw.binding.bond import CERTIFICATE, KEY, RECORD, Bond, read_bond, record
+from jwt_signer_mw.binding.bond import CLAIM as CONFIRMATION
 from jwt_signer_mw.binding.challenge import Challenger
 from jwt_signer_mw.binding.dpop import HEADER, Dpop
 from jwt_signer_mw.binding.mtls import Mtls
@@ -140,8 +141,10 @@ class Guards:
 
 
 def written_claims(rules: TokenBindings) -> tuple[str, ...]:
-    """The claims that only we write, where something binds: no list of claims leaves them out."""
-    checked = (RECORD,) if rules.dpop != "never" or rules.mtls != "never" else ()
+    """What tells of bonds that were verified, and of the request: no list of claims leaves it out."""
+    checked: tuple[str, ...] = ()
+    if rules.dpop != "never" or rules.mtls != "never":
+        checked = (RECORD, CONFIRMATION) if rules.upstream_confirmation == CONFIRMATION else (RECORD,)
     return (*checked, CLAIM) if rules.upstream_request else checked
 
 

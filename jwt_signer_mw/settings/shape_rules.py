@@ -22,8 +22,9 @@ SHORTEST_SECRET = 32  # characters: who knows some subjects could try out a shor
 
 def find_bad_templates(token: TokenSettings) -> Iterator[Problem]:
     option = token.shape.option("claim_templates")
+    ours = (*SIGNERS_OWN, "request") if token.binding.upstream_request else SIGNERS_OWN
     for name, text in token.shape.claim_templates:
-        if name in SIGNERS_OWN:
+        if name in ours:
             yield problem("settings.E064", option, f"writes {name!r}, which is the signer's.")
         try:
             parse_template(text)

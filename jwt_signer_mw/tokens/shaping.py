@@ -9,7 +9,7 @@ from jwt_signer_mw.tokens.pairwise import Pairwise
 from jwt_signer_mw.tokens.templates import parse_template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from jwt_signer_mw.settings import TokenSettings
     from jwt_signer_mw.tokens.claims import Claims
@@ -21,7 +21,7 @@ class Shaping:
 
     def __init__(self, token: TokenSettings) -> None:
         shape = token.shape
-        self._kept = None if shape.keep_claims is None else frozenset((*shape.keep_claims, *_recorded(token)))
+        self._kept = None if shape.keep_claims is None else frozenset(shape.keep_claims)
         self._templates = {name: parse_template(text) for name, text in shape.claim_templates}
         self._pairwise: Pairwise | None = None
         if shape.subject_pairwise_secret and shape.subject_pairwise_sector:
@@ -54,11 +54,3 @@ class Shaping:
         """Whether these claims are taken over as they are."""
         hidden = set(self._templates) | (self._subjects if self._pairwise else set())
         return all((self._kept is None or name in self._kept) and name not in hidden for name in names)
-
-
-def _recorded(token: TokenSettings) -> Iterator[str]:
-    """What tells of a bond that was verified: written here, not taken over."""
-    if token.binding.is_on:
-        yield "original_cnf"
-        if token.binding.upstream_confirmation == "cnf":
-            yield "cnf"

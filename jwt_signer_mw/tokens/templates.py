@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from jwt_signer_mw.request.responses import host_name
 from jwt_signer_mw.tokens.claims import read_claim
-from jwt_signer_mw.wire import Malformed, dump_json
+from jwt_signer_mw.wire import dump_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -161,7 +161,7 @@ def _speakable(value: str) -> str | None:
     if not 0 < len(value) <= MAX_REQUEST_VALUE:
         return None
     try:
-        dump_json(value)
-    except Malformed:  # lone surrogates
+        value.encode()
+    except UnicodeEncodeError:  # lone surrogates
         return None
     return value

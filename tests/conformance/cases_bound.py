@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from conformance.case import HOST, Case, Send
+from conformance.case import HOST, Case, Send, Wait
 from conformance.cases_caches import KEYS
 from conformance.cases_dpop import BOUND, JKT, REPLAYED, dpop, proof
 from conformance.ways import ACCESS
@@ -35,6 +35,18 @@ def _bound() -> Iterator[Case]:
         Send(sent(1, "/orders/1").request, REPLAYED),
     )
     yield Case("DPoP: a bond, a path, and only what is needed", settings, steps, KEYS)
+    stays = ACCESS.passed(
+        ACCESS.new({"cnf": {"jkt": JKT}, "original_cnf": {"jkt": JKT}}, without=("iat", "jti"))
+    )
+    yield Case(
+        "DPoP: a bond that stays, and only what is needed",
+        ACCESS.settings(
+            jwks_uri="$IDP/jwks", dpop="allowed", upstream_confirmation="cnf", keep_claims=["sub"]
+        ),
+        (Send(dpop(BOUND, proof("p0")), stays), Wait(0)),
+        KEYS,
+        ACCESS.names("upstream_confirmation"),
+    )
 
 
 CASES: Final = tuple(_bound())

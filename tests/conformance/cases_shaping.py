@@ -244,6 +244,10 @@ BAD: Final[dict[str, tuple[dict[str, object], str]]] = {
     "a conversion": ({"claim_templates": {"a": "{claims.email!r}"}}, "claim_templates"),
     "an issuer": ({"claim_templates": {"iss": "{request.host}"}}, "claim_templates"),
     "an expiry": ({"claim_templates": {"exp": "{claims.exp}"}}, "claim_templates"),
+    "a description of the request": (
+        {"claim_templates": {"request": "{request.path}"}, "upstream_request": ["method", "path"]},
+        "claim_templates",
+    ),
     "half a pair": ({"subject_pairwise_secret": SECRET}, "subject_pairwise_sector"),
     "the other half": ({"subject_pairwise_sector": SECTOR}, "subject_pairwise_secret"),
     "a short key": (
