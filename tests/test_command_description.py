@@ -33,6 +33,35 @@ def told(settings: Mapping[str, Any]) -> str:
     "settings, sentences",
     [
         pytest.param(
+            {
+                **JWT,
+                "access_token_dpop": "required",
+                "access_token_dpop_nonces": True,
+                "access_token_mtls": "allowed",
+                "public_origins": ["https://api.example"],
+                "client_certificate_header": "Client-Cert",
+                "access_token_upstream_audience": ["orders"],
+                "access_token_upstream_request": ["method", "path", "body"],
+            },
+            [
+                (
+                    "One that is bound to a key comes as `DPoP`, with a proof for https://api.example "
+                    "that is at most 60 seconds old and holds a nonce of ours, else 401. "
+                    "One that is not bound: 401."
+                ),
+                (
+                    "One that is bound to a certificate comes over TLS with it, as the header Client-Cert "
+                    "tells, else 401. One that is not bound passes without."
+                ),
+                "It is for orders.",
+                "Read from the header Authorization, as Bearer or Basic, or as DPoP.",
+                "Removed, whatever the client put there: Authorization, DPoP, Client-Cert, X-Consumer-*",
+                "All carry a challenge for DPoP with",
+                "It is for one request, by its method, path and body; others get their own.",
+            ],
+            id="bound tokens",
+        ),
+        pytest.param(
             {},
             [
                 "A JWT: refused with 401, as access_token_jwks_uri is not set.",

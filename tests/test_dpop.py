@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +21,7 @@ from jwt_signer_mw.binding import refusals
 from jwt_signer_mw.binding.nonces import LIFE, Nonces
 from jwt_signer_mw.binding.replays import MemoryReplays, SharedReplays
 from jwt_signer_mw.binding.uris import Origins, normal_path, read_uri
+from jwt_signer_mw.caches import open_cache
 from jwt_signer_mw.caches.memory import MemoryCache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.drivers.blocking import BlockingDriver
@@ -28,6 +31,7 @@ from jwt_signer_mw.explain.bound import BOUND
 from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.wsgi import JWTSignerMiddleware
+from parts import require
 from stepping import FrozenClock
 
 if TYPE_CHECKING:
@@ -275,6 +279,21 @@ def test_what_is_past_is_forgotten_and_nothing_else() -> None:
 def test_a_shared_replay_is_an_atomic_claim() -> None:
     replays, driver = SharedReplays(Shared(), 60), BlockingDriver(RequestsTransport())
     assert [driver.run(replays.is_first("a")) for _ in range(2)] == [True, False]
+
+
+def test_two_processes_share_replays_in_redis(opened: Callable[..., Any]) -> None:
+    redis = pytest.importorskip("redis", reason="needs the extra `redis`")
+    url = os.environ.get("JWT_SIGNER_TEST_REDIS", "redis://127.0.0.1:6379/9")
+    try:
+        redis.Redis.from_url(url, socket_timeout=1).ping()
+    except redis.RedisError:
+        require(False, "redis does not answer")
+    key, proof = f"p256-{uuid.uuid4().hex}", ""
+    proof = str(Proof(Bound(key), key=key))
+    one, other = opened(cache=open_cache(url, size=0, clock=Clock())), opened(cache=url)
+    assert one.send(sent(proof, Bound(key))).status == 200
+    assert other.send(sent(proof, Bound(key))).status == 401
+    assert other.send(sent(Proof(Bound(key), key=key, jti="two"), Bound(key))).status == 200
 
 
 def test_nonces_of_one_secret_and_no_other() -> None:

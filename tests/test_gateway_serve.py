@@ -8,6 +8,8 @@ import signal
 import socket
 import threading
 import time
+from base64 import b64encode
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -26,6 +28,7 @@ from gatewaying import (
     smuggle,
 )
 from jwt_signer_mw.gateway.writing import write_toml
+from jwt_signer_mw.messages import claims_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +98,36 @@ def test_bodies_and_answers_pass_as_they_are(gateway: Running, known: Providers)
     head = ask(gateway.origin, "/jwt/a", bearer(known.access.mint()), method="HEAD")
     assert (head.status, head.body) == (200, b"")
     assert int(head.headers["content-length"]) > 100
+
+
+def test_a_new_token_is_for_the_request_that_the_service_sees(
+    tmp_path: Path, known: Providers, service: str
+) -> None:
+    parts = ["method", "path", "query", "body"]
+    content = {
+        "channel_token_optional": True,
+        "access_token_jwks_uri": known.access.jwks_uri,
+        "access_token_signing_algorithm": "ES256",
+        "access_token_upstream_request": parts,
+        "max_bound_body_bytes": 1000,
+        "gateway": {"upstream": f"{service}/base"},
+        "routes": [{"path": "/shop/*", "strip_path": True}],
+    }
+    with running(tmp_path, content) as gateway:
+        headers = bearer(known.access.mint())
+        answer = ask(gateway.origin, "/shop/caf%C3%A9?q=%20x", headers, method="POST", body=b"a body" * 100)
+        assert (answer.seen["target"], answer.seen["body"]) == ("/base/caf%C3%A9?q=%20x", "a body" * 100)
+        (value,) = answer.sent("Authorization")
+        said = claims_in(value)["request"]
+        digest = b64encode(sha256(b"a body" * 100).digest()).decode()
+        assert said == {
+            "method": "POST",
+            "path": "/base/café",
+            "query": "q=%20x",
+            "content-digest": f"sha-256=:{digest}:",
+        }
+        assert ask(gateway.origin, "/shop/", headers, method="POST", body=b"x" * 1001).status == 413
+        assert ask(gateway.origin, "/shop/", headers).status == 200
 
 
 def test_chunked_bodies_are_streamed(gateway: Running, known: Providers) -> None:

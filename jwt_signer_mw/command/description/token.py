@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jwt_signer_mw.command.description.binding import describe_bonds, describe_new
 from jwt_signer_mw.command.description.checks import describe_checks, spell, spell_path
 from jwt_signer_mw.command.description.sentence import Sentence
 from jwt_signer_mw.request.rewrite import Output
@@ -27,6 +28,7 @@ def describe_token(token: TokenSettings, settings: Settings) -> Iterator[Sentenc
     yield Sentence(_reading(token))
     yield from _jwt(token, settings)
     yield from _opaque(by_issuer(token).get(endpoint_of(token) or "", token), settings)
+    yield from map(Sentence, describe_bonds(token, settings))
     yield from map(Sentence, _consumer(token))
     yield from map(Sentence, _signing(token, settings))
 
@@ -46,7 +48,8 @@ def _reading(token: TokenSettings) -> str:
     }
     header = token.request_header or ""
     absent = "goes on" if token.optional else "gets 401"
-    return f"Read from the header {ways.get(header.lower(), header)}. A request that lacks it {absent}."
+    way = ways.get(header.lower(), header) + ("" if token.binding.dpop == "never" else ", or as DPoP")
+    return f"Read from the header {way}. A request that lacks it {absent}."
 
 
 def _jwt(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
@@ -177,6 +180,7 @@ def _signing(token: TokenSettings, settings: Settings) -> Iterator[str]:
             f"{token.issuer!r}; the former one becomes `original_iss`. {_expiry(token)}"
         )
         yield from _edits(token, settings)
+        yield from describe_new(token)
         yield f"It goes on as `{_output(token.upstream_header)}`."
     else:
         yield "No new token is signed."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jwt_signer_mw.command.description.binding import proof_headers, schemes
 from jwt_signer_mw.command.description.checks import spell
 from jwt_signer_mw.command.description.sentence import Section, Sentence
 from jwt_signer_mw.command.description.token import describe_token
@@ -49,6 +50,7 @@ def _headers(settings: Settings) -> Iterator[str]:
     options += [
         header for token in tokens for header in (token.upstream_header, token.original_upstream_header)
     ]
+    options += proof_headers(settings)
     names = dict.fromkeys(_name(option) for option in options if option)
     yield (
         f"Removed, whatever the client put there: {', '.join((*names, *FAMILIES))}; case does not count, "
@@ -61,7 +63,7 @@ def _headers(settings: Settings) -> Iterator[str]:
 
 def _answers(settings: Settings) -> Iterator[str]:
     realm = "the request's host" if settings.realm is None else repr(settings.realm)
-    yield f"All carry a challenge for Bearer with the realm {realm}, and a message in JSON."
+    yield f"All carry a challenge for {schemes(settings)} with the realm {realm}, and a message in JSON."
     metadata = Metadata.of(settings)
     if metadata is not None:
         yield f"The challenge names {metadata.url}, where clients learn whom to ask for a token."
