@@ -127,6 +127,50 @@ class TestFlaws:
             Provider().make_token()
 
 
+DEMANDS: dict[str, dict[str, Any]] = {
+    "a profile": {"access_token_profile": "at+jwt"},
+    "a type": {"access_token_typ_allowed": ["orders+jwt"]},
+    "a short life": {"access_token_max_lifetime": 60, "access_token_max_age": 60},
+    "scopes and claims": {
+        "access_token_scopes_required": ["orders:read"],
+        "access_token_required_claims": [["tenant", "id"]],
+    },
+    "an answer for JWTs, too": {
+        "access_token_introspection_endpoint": "https://login.example/introspect",
+        "access_token_introspect_jwt": "always",
+    },
+    "one of several issuers": {
+        "access_token_jwks_uri": None,
+        "access_token_issuers_allowed": None,
+        "access_token_trusted_issuers": {
+            "https://one.example": {"jwks_uri": "https://one.example/jwks"},
+            "https://two.example": {"jwks_uri": "https://two.example/jwks"},
+        },
+    },
+    "metadata": {"access_token_jwks_uri": None, "access_token_discovery": "https://login.example"},
+}
+
+
+@pytest.mark.parametrize("demand", DEMANDS.values(), ids=DEMANDS)
+def test_what_settings_demand_is_filled_in(demand: dict[str, Any]) -> None:
+    provider = Provider()
+    protected = protect(provider, {**JWTS, **demand})
+    assert status(protected, provider.headers({"sub": "alice"})) == 200
+    assert status(protected, provider.headers({"sub": "alice"}, flaw="forged")) == 401
+
+
+def test_a_jwt_that_is_introspected_can_be_revoked() -> None:
+    provider = Provider()
+    protected = protect(provider, {**JWTS, **DEMANDS["an answer for JWTs, too"], "verdict_cache_size": 0})
+    token = provider.make_token({"sub": "alice"})
+    headers = {"Authorization": f"Bearer {token}"}
+    assert status(protected, headers) == 200
+    provider.revoke(token)
+    fresh = protect(provider, {**JWTS, **DEMANDS["an answer for JWTs, too"]})
+    assert status(fresh, headers) == 401
+    assert status(fresh, provider.headers({"sub": "alice"}, flaw="revoked")) == 401
+
+
 def test_weak_settings_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """By the application, when it loads them."""
     weak = Settings.load({"access_token_jwks_uri": "http://login.example/jwks"})

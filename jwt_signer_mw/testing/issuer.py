@@ -13,6 +13,7 @@ from jwt_signer_mw.jose import generate_key
 from jwt_signer_mw.settings import Settings, unlogged
 from jwt_signer_mw.settings.addresses import is_url
 from jwt_signer_mw.settings.explicit_typing import ExplicitTyping
+from jwt_signer_mw.settings.introspecting import NEVER
 from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of
 from jwt_signer_mw.settings.weaknesses import accepts_jwt
 from jwt_signer_mw.testing.demanded import LIFE, fill, fill_profile, filled
@@ -162,14 +163,20 @@ class Issuer:
         self, token: TokenSettings, claims: Claims, *, flaw: Flaw | None = None, opaque: bool | None = None
     ) -> str:
         """A token by these settings, a JWT where they take one and nothing else is asked for."""
+        introspected = token.introspect_jwt != NEVER
         if opaque is None:
-            opaque = flaw == "revoked" or not (accepts_jwt(token) or token.trusted_issuers)
+            revoked = flaw == "revoked" and not introspected
+            opaque = revoked or not (accepts_jwt(token) or token.trusted_issuers)
         if token.trusted_issuers:
             issuers = by_issuer(token)
             name = endpoint_of(token) if opaque else claims.get("iss", next(iter(issuers)))
             token = issuers.get(str(name), token)
         if not opaque:
-            return self.sign(token.claims, claims, flaw, token.typing)
+            kept = None if flaw == "revoked" and introspected else flaw
+            text = self.sign(token.claims, claims, kept, token.typing)
+            if introspected and kept == flaw:
+                self._opaque[text] = {"active": True, **filled(token.introspection, claims, int(self._now()))}
+            return text
         if token.introspection_endpoint is None:
             raise ValueError(f"{token.option('introspection_endpoint')} is not set: no opaque token is taken")
         return self.issue(token, claims, flaw)
@@ -204,7 +211,7 @@ class Issuer:
         return text
 
     def revoke(self, token: str) -> None:
-        """Introspection says from now on that an opaque token is not active."""
+        """Introspection says from now on that the token is not active."""
         self._opaque.pop(token, None)
 
     def rotate(self, *, keep_old: bool = True) -> None:
