@@ -95,6 +95,23 @@ def told(settings: Mapping[str, Any]) -> str:
             id="several issuers",
         ),
         pytest.param(
+            {
+                **OPAQUE,
+                "access_token_discovery": "https://idp.example",
+                "access_token_jwks_uri_rotate_period": 60,
+                "access_token_jwks_uri_max_stale": 600,
+                "access_token_introspection_max_stale": 120,
+                "access_token_introspection_breaker": 5,
+            },
+            [
+                "the keys of https://idp.example, wherever its metadata say that they are;",
+                "Keys that can't be reloaded serve for 600 seconds more; then every token gets 503.",
+                "While it can't be asked, a good answer serves for 120 seconds more, not past the expiry.",
+                "After 5 failures in a row it is left alone for 30 seconds;",
+            ],
+            id="outages",
+        ),
+        pytest.param(
             {**JWT, "access_token_request_header": "authorization:basic", "access_token_optional": True},
             ["Read from the header Authorization, as Basic. A request that lacks it goes on."],
             id="basic, optional",

@@ -59,6 +59,8 @@ OWN_OF_TOKENS: Final = _words("""
     {}_upstream_request {}_upstream_audience
     {}_dpop {}_dpop_algorithms {}_dpop_max_age {}_dpop_nonces
     {}_upstream_confirmation {}_mtls {}_trusted_issuers {}_discovery
+    {}_jwks_uri_max_stale {}_introspection_max_stale
+    {}_introspection_breaker {}_introspection_breaker_cooldown
     keep_{}_claims {}_claim_templates {}_subject_pairwise_secret {}_subject_pairwise_sector {}_report_only
 """)
 

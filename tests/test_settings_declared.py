@@ -232,6 +232,10 @@ OWN_OF_TOKENS: dict[str, Any] = {
     "{}_subject_pairwise_secret": None,
     "{}_subject_pairwise_sector": None,
     "{}_discovery": None,
+    "{}_jwks_uri_max_stale": None,
+    "{}_introspection_max_stale": None,
+    "{}_introspection_breaker": None,
+    "{}_introspection_breaker_cooldown": 30,
 }
 OWN_OF_CLAIMS: dict[str, Any] = {
     "{}_max_lifetime": None,

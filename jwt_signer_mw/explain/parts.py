@@ -107,6 +107,11 @@ class TracedIntrospector(Introspector):
         trace.add("good", f"the token is active ({how}); members: {names}", option=self._option)
         return answer
 
+    def _serve_old(self, answer: Answer) -> Answer:
+        option = self._token.outages.option("introspection_max_stale")
+        self._trace.add("note", "an old answer serves, as the provider can't be asked", option=option)
+        return super()._serve_old(answer)
+
     def _ask(self, token: str, key: str) -> Flow[Answer]:
         if self._trace.offline:
             raise Undecided("only the provider knows this token", option=self._option)

@@ -26,10 +26,12 @@ LOOK_INTERVAL = 0.02  # seconds between two looks for the answer that another pr
 
 
 class Answer(NamedTuple):
-    """`until`: seconds since the epoch at which the provider has to be asked again."""
+    """`until`: seconds since the epoch at which the provider has to be asked again. `serves_until`: until
+    when it serves all the same, if the provider can't be asked."""
 
     until: float
     body: bytes
+    serves_until: float = 0.0
 
 
 class Answers:
@@ -41,21 +43,30 @@ class Answers:
         self._clock = clock
 
     def recall(self, key: str) -> Flow[Answer | None]:
+        return self._usable((yield from self._get(key)))
+
+    def recall_old(self, key: str) -> Flow[Answer | None]:
+        """One that serves while the provider can't be asked; it may be younger, too."""
+        value = yield from self._get(key)
+        answer = None if value is None else _read(value)
+        return answer if answer is not None and answer.serves_until > self._clock.now() else None
+
+    def _get(self, key: str) -> Flow[bytes | None]:
         cache = self._cache
         try:
-            value = (yield from call(cache.get, key)) if cache.blocking else cache.get(key)
+            return (yield from call(cache.get, key)) if cache.blocking else cache.get(key)
         except StoreError as error:
             log.warning("%s", error.detail)
             return None
-        return self._usable(value)
 
     def remember(self, key: str, answer: Answer, generation: int) -> Flow[Answer]:
         """The answer, as it may be used: one that was asked for before a purge serves this request only."""
         cache, now = self._cache, self._clock.now()
         if generation != self.generation:
             return answer._replace(until=now)
-        if answer.until > now:
-            value, seconds = b"%r %b" % answer, answer.until - now
+        until = max(answer.until, answer.serves_until)
+        if until > now:
+            value, seconds = b"%r,%r %b" % (answer.until, answer.serves_until, answer.body), until - now
             try:
                 if cache.blocking:
                     yield from call(cache.put, key, value, seconds)
@@ -64,6 +75,13 @@ class Answers:
             except StoreError as error:
                 log.warning("%s", error.detail)
         return answer
+
+    def replace_old(self, key: str) -> Flow[None]:
+        """Whatever was said before does not serve any more."""
+        try:
+            yield from self.forget(key)
+        except StoreError as error:
+            log.warning("%s", error.detail)
 
     def forget(self, key: str) -> Flow[int]:
         """How many answers there were: one, or none. Raises `StoreError`."""
@@ -130,8 +148,9 @@ def purge_answers(cache: SharedCache, fits: Callable[[Mapping[str, Any]], bool])
 
 
 def _read(value: bytes) -> Answer | None:
-    until, _, body = value.partition(b" ")
+    times, _, body = value.partition(b" ")
     try:
-        return Answer(float(until), body)
+        until, serves_until = map(float, times.split(b","))
+        return Answer(until, body, serves_until)
     except ValueError:  # written by somebody else
         return None

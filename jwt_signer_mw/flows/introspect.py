@@ -19,6 +19,7 @@ from jwt_signer_mw.errors import (
 from jwt_signer_mw.flows.answers import Answer, Answers
 from jwt_signer_mw.flows.client_auth import ClientAuth
 from jwt_signer_mw.flows.commands import Exchange, Flow, Reply, fetch, once
+from jwt_signer_mw.flows.documents import Source
 from jwt_signer_mw.flows.signed_answers import SignedAnswers
 from jwt_signer_mw.tokens.claims import is_date
 from jwt_signer_mw.wire import Malformed, parse_object
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 2  # documented: a failed introspection is tried once more
 MAX_UNDER_WAY = 512  # tokens of one endpoint; behind a provider that is too slow nobody shall wait in vain
+OLD_ANSWER_LIFE = 5.0  # seconds for which an answer that is past its time serves before the next look
 INACTIVE_TTL = 5.0  # seconds: a provider may issue this very token any moment
 OK = 200
 SERVER_ERRORS = 500
@@ -58,6 +60,9 @@ class Introspector:
         self._under_way: set[str] = set()  # a set counts right without a lock
         self._caches = token.cache_introspection and settings.introspection_cache_size > 0
         self._ttl = settings.introspection_cache_ttl
+        self._max_stale = token.outages.introspection_max_stale or 0
+        rules = (token.outages.introspection_breaker, token.outages.introspection_breaker_cooldown)
+        self._breaker = keyring.breakers.of(Source(endpoint).place, *rules)
         self._now = clock.now
         milliseconds = token.introspection_timeout or settings.http_timeout
         headers = [
@@ -115,17 +120,32 @@ class Introspector:
             raise IntrospectionNotConfigured("opaque token", option=self._option)
 
     def _ask(self, token: str, key: str) -> Flow[Answer]:
+        """What the provider says; where it can't be asked, what it said, if `..._max_stale` allows."""
+        try:
+            return (yield from self._ask_now(token, key))
+        except ProviderUnavailable:
+            old = (yield from self.answers.recall_old(key)) if self._max_stale else None
+            if old is None:
+                raise
+            return self._serve_old(old)
+
+    def _serve_old(self, answer: Answer) -> Answer:
+        return answer._replace(until=min(self._now() + OLD_ANSWER_LIFE, answer.serves_until))
+
+    def _ask_now(self, token: str, key: str) -> Flow[Answer]:
         if not self._caches:
             return (yield from self._ask_provider(token, key))
         answers = self.answers
         known = yield from answers.recall(key)  # whoever asked a moment ago may have left the answer
-        if known is None:
+        if known is None and not self._breaker.is_open:
             known = yield from answers.claim(key, ATTEMPTS * self._request.timeout)
         if known is not None:
             return known
         generation = answers.generation
         try:
             answer = yield from self._ask_provider(token, key)
+            if self._max_stale and answer.until <= self._now():
+                yield from answers.replace_old(key)
             answer = yield from answers.remember(key, answer, generation)
         except Exception:
             yield from answers.release(key)
@@ -145,7 +165,8 @@ class Introspector:
         if reply.status != OK:
             raise IntrospectionRefused(f"status {reply.status}", option=option)
         body = yield from self._signed.open(reply)
-        return Answer(_useful_until(body, self._now(), self._ttl), body)
+        until = _useful_until(body, self._now(), self._ttl)
+        return Answer(until, body, _serves_until(body, until, self._max_stale))
 
     def _exchange(self, token: str) -> Flow[Reply]:
         fields = [("token", token)]
@@ -157,15 +178,23 @@ class Introspector:
         request = self._request._replace(body=body.encode())
         failure = ""
         for _ in range(ATTEMPTS):
+            self._breaker.require(self._option)
             try:
                 reply = yield from fetch(request)
             except TransportError as error:
+                self._breaker.failed()
                 failure = error.detail
                 continue
+            except BaseException:  # cancelled
+                self._breaker.gave_up()
+                raise
             if reply.status < SERVER_ERRORS:
+                self._breaker.succeeded()
                 return reply
+            self._breaker.failed()
             failure = f"status {reply.status}"
-        raise ProviderUnavailable(f"introspection failed twice: {failure}", option=self._option)
+        text = f"introspection failed twice: {failure}"
+        raise ProviderUnavailable(text, option=self._option, retry_after=self._breaker.rest)
 
     def _read(self, body: bytes) -> dict[str, Any]:
         """The claims of an active token (RFC 7662 section 2.2): `active` is exactly true."""
@@ -197,3 +226,17 @@ def _useful_until(body: bytes, now: float, ttl: float) -> float:
         return now
     expiry = claims.get("exp")
     return min(now + ttl, expiry) if is_date(expiry) else now + ttl
+
+
+def _serves_until(body: bytes, until: float, max_stale: float) -> float:
+    """Until when a good answer serves while the provider can't be asked: never past its `exp`."""
+    if not max_stale:
+        return 0.0
+    try:
+        claims = parse_object(body)
+    except Malformed:
+        return 0.0
+    if claims.get("active") is not True:
+        return 0.0
+    expiry = claims.get("exp")
+    return min(until + max_stale, expiry) if is_date(expiry) else until + max_stale

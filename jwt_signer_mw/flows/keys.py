@@ -14,6 +14,7 @@ from jwt_signer_mw.errors import (
     StoredKeysUnreadable,
     StoreError,
 )
+from jwt_signer_mw.flows.breaker import Breakers
 from jwt_signer_mw.flows.discovery import Discovery, Issuer
 from jwt_signer_mw.flows.documents import Source
 from jwt_signer_mw.flows.named import Named
@@ -77,6 +78,7 @@ class Keyring:
         tokens = (settings.access_token, settings.channel_token)
         judged = [one for token in tokens for one in with_issuers(token)]
         self._remotes = self._open_remotes(judged)
+        self.breakers = Breakers(clock)
         self._discoveries = self._open_discoveries(judged)
         self._named = self._open_named([one for token in judged for one in _signings(token)], store)
 
@@ -157,7 +159,8 @@ class Keyring:
             self.epoch = next(self._epochs)
         self._schedule()
 
-    def _open_remotes(self, tokens: Iterable[TokenSettings]) -> dict[Source, Remote]:
+    def _open_remotes(self, tokens: list[TokenSettings]) -> dict[Source, Remote]:
+        limits = self._limits(tokens)
         found = [
             (self._source(token, keyset, signing=signing), keyset.rotate_period)
             for token in tokens
@@ -170,9 +173,20 @@ class Keyring:
                 interval=self._settings.jwks_reload_interval,
                 period=period,
                 changed=self._keys_changed,
+                max_stale=limits.get(source),
             )
             for source, period in _shortest_periods(found).items()
         }
+
+    def _limits(self, tokens: Iterable[TokenSettings]) -> dict[Source, float]:
+        """How long fetched sets serve while their provider is down: of several rules the strictest."""
+        limits: dict[Source, float] = {}
+        for token in tokens:
+            limit = token.outages.jwks_max_stale
+            if token.has_keys and limit is not None:
+                source = self._source(token, token.jwks)
+                limits[source] = min(limit, limits.get(source, limit))
+        return limits
 
     def _open_named(self, signings: Iterable[Signing], store: KeysetStore) -> dict[str, Named]:
         ours = [(one.keyset.uri or "", one) for one in signings if not one.is_fetched]

@@ -53,11 +53,13 @@ class Remote:
         period: float,
         changed: Callable[[bool], None] = lambda _replaced: None,
         heeds_freshness: bool = False,
+        max_stale: float | None = None,
     ) -> None:
         """`interval`: `jwks_reload_interval`; `period`: the rotate period, 0 for never. Both in seconds.
 
         `heeds_freshness`: a document is reloaded when it is stale by its own word, after `period` at the
         latest; and a stale one is no reason to refuse a token, so that any may force a reload then.
+        `max_stale`: keys that can't be reloaded are dropped so many seconds after `period`; None: never.
         """
         role = "signing" if source.signing else "verification"
         self.source = source
@@ -75,6 +77,8 @@ class Remote:
         self._failure = ""
         self._retry_at = -inf  # tick before which a failed first fetch is not tried again
         self._reload_at = -inf  # tick before which nothing forces a reload
+        self._trusted_for = inf if max_stale is None else period + max_stale
+        self._trusted_until = inf  # tick from which the keys are too old
         self._stale_at = inf  # tick from which any token may force one all the same
 
     @property
@@ -150,7 +154,16 @@ class Remote:
 
     def postpone(self) -> None:
         """Somebody maintains the set now: the others go on."""
-        self.due = self._clock.ticks() + (self._interval or self._period)
+        ticks = self._clock.ticks()
+        if self._fetched is not None and ticks >= self._trusted_until:
+            self._drop()
+        self.due = ticks + (self._interval or self._period)
+
+    def _drop(self) -> None:
+        """`..._max_stale`: better no keys than what the provider may have withdrawn long ago."""
+        log.warning("key set %s: too old to be used, and it can't be reloaded", self.source.place)
+        self._fetched = None
+        self._changed(True)
 
     def maintain(self) -> Flow[None]:
         """Reloads after the rotate period; meanwhile, and if that fails, the old keys serve."""
@@ -183,11 +196,21 @@ class Remote:
             self._retry_at = self._clock.ticks() + self._interval
             self._stale_at = max(self._stale_at, self._clock.ticks() + STALE_INTERVAL)
             log.warning("%s", self._failure)
+            self._await_end()
             return False
         self._adopt(document)
         if self._heeds_freshness:
             self._heed(document.fresh_for, asked)
         return True
+
+    def _await_end(self) -> None:
+        """A reload failed: the keys serve on, but not for ever."""
+        if self._fetched is None:
+            return
+        if self._clock.ticks() >= self._trusted_until:
+            self._drop()
+        else:
+            self.due = min(self.due, self._trusted_until)
 
     def _heed(self, fresh_for: float | None, asked: float) -> None:
         """The time that is promised counts from when the question left."""
@@ -197,6 +220,7 @@ class Remote:
     def _adopt(self, document: Document) -> None:
         """A changed set replaces the old one whole: what the provider withdrew verifies no more."""
         before = self._fetched
+        self._trusted_until = self._clock.ticks() + self._trusted_for
         if self._period:
             self.due = self._clock.ticks() + self._period
         if before is not None and _are_same(before.keys, document.keys):

@@ -152,6 +152,7 @@ ENTRIES = (
         "A shadow names a policy that can't be one.",
         "Name another policy of this application that reads the same headers, or give settings.",
     ),
+    Entry("settings.E035", "A limit to old answers has no effect.", "Set what it needs, or unset it."),
     Entry("settings.W001", "HMAC signatures are accepted.", "Prefer tokens with RS256, ES256 or EdDSA."),
     Entry("settings.W002", "A secret is short.", "Take 32 random characters or more."),
     Entry("settings.W003", "Both tokens come from one header.", "Give each token a header of its own."),

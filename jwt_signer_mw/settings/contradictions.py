@@ -62,7 +62,18 @@ def find_unmet_profiles(token: TokenSettings) -> Iterator[Problem]:
             yield problem("settings.E062", option, text)
 
 
+def find_unmeasured_staleness(token: TokenSettings) -> Iterator[Problem]:
+    outages = token.outages
+    if outages.jwks_max_stale is not None and not token.jwks.rotate_period:
+        text = f"needs {token.jwks.option('rotate_period')}: else nobody looks whether the provider answers."
+        yield problem("settings.E035", outages.option("jwks_max_stale"), text)
+    if outages.introspection_max_stale is not None and not token.cache_introspection:
+        text = f"needs {token.option('cache_introspection')}: else there is no result to use."
+        yield problem("settings.E035", outages.option("introspection_max_stale"), text)
+
+
 RULES_OF_JUDGEMENT: tuple[Callable[[TokenSettings], Iterator[Problem]], ...] = (
     find_impossible_types,
     find_unmet_profiles,
+    find_unmeasured_staleness,
 )

@@ -21,6 +21,7 @@ from jwt_signer_mw.settings.issuers import IssuerMap, TrustedIssuer, options_per
 from jwt_signer_mw.settings.kinds import CLAIM_PATH, Number, Text, TextList, TextMap
 from jwt_signer_mw.settings.observation import ObservedOptions
 from jwt_signer_mw.settings.options import SINCE
+from jwt_signer_mw.settings.outages import Outages
 from jwt_signer_mw.settings.reporting import Reporting
 from jwt_signer_mw.settings.reporting import Shadow as ShadowKind
 from jwt_signer_mw.settings.shape import Shape
@@ -177,6 +178,7 @@ class TokenSettings(Part):
         since="3.7",
         null="default",
     )
+    outages: Outages = part(Outages, "{}")
     typing: ExplicitTyping = part(ExplicitTyping, "{}")
     shape: Shape = part(Shape, "{}")
     reporting: Reporting = part(Reporting, "{}")

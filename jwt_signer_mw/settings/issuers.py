@@ -50,7 +50,7 @@ PER_ISSUER: Final = (
     *OWN,
     *("verify_signature", "endpoints_ssl_verify", "claims", "enable_introspection", "introspection_hint"),
     *("introspection_timeout", "cache_introspection", "trust_introspection", "introspection_jwt_claim"),
-    *("introspection", "introspect_jwt", "typing"),
+    *("introspection", "introspect_jwt", "typing", "outages"),
 )
 DECIDED: Final = ("verify_issuer", "issuer_claim", "issuers_allowed")  # by the map itself
 
@@ -220,6 +220,7 @@ def _settings_of(token: TokenSettings, trusted: TrustedIssuer) -> TokenSettings:
         },
         "claims": dataclasses.replace(token.claims, elsewhere=names, **claims),
         "typing": dataclasses.replace(token.typing, elsewhere=names, **given["typing"]),
+        "outages": dataclasses.replace(token.outages, elsewhere=names, **given["outages"]),
         "introspection": dataclasses.replace(token.introspection, elsewhere=names, **answers),
         "trusted_issuers": (),
         "signing": False,

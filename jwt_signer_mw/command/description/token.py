@@ -73,7 +73,7 @@ def _jwt_by(token: TokenSettings, settings: Settings, what: str) -> Iterator[Sen
         yield Sentence(
             f"{what}: its signature is verified with the keys of {_source(token.jwks, token)}; "
             f"HMAC signatures are {symmetric}. The keys are loaded when first needed, "
-            f"{_reloads(token.jwks, settings)}."
+            f"{_reloads(token.jwks, settings)}.{_old_keys(token)}"
         )
     yield from _types(token)
     yield _checked("its claims", describe_checks(token.claims))
@@ -89,6 +89,27 @@ def _types(token: TokenSettings) -> Iterator[Sentence]:
         yield Sentence(
             f"It is an access token by {profile.source}: `typ` is {profile.typ!r}, and "
             f"{', '.join(profile.required)} are there, else 401."
+        )
+
+
+def _old_keys(token: TokenSettings) -> str:
+    limit = token.outages.jwks_max_stale
+    if limit is None:
+        return ""
+    return f" Keys that can't be reloaded serve for {limit:g} seconds more; then every token gets 503."
+
+
+def _outages(token: TokenSettings) -> Iterator[Sentence]:
+    outages = token.outages
+    if outages.introspection_max_stale is not None:
+        limit = f"{outages.introspection_max_stale:g} seconds"
+        yield Sentence(
+            f"While it can't be asked, a good answer serves for {limit} more, not past the expiry."
+        )
+    if outages.introspection_breaker is not None:
+        yield Sentence(
+            f"After {outages.introspection_breaker} failures in a row it is left alone for "
+            f"{outages.introspection_breaker_cooldown:g} seconds; who needs it meanwhile gets 503 at once."
         )
 
 
@@ -111,6 +132,7 @@ def _opaque(token: TokenSettings, settings: Settings) -> Iterator[Sentence]:
         f"{_credentials(token)}, within {milliseconds:g} milliseconds, and once more if it fails. "
         "It has to say that the token is active, else 401."
     )
+    yield from _outages(token)
     if token.introspection_signed.mode != NEVER:
         yield Sentence(_signed_answer(token))
     yield _checked("its answer", describe_checks(token.introspection, expiry_may_be_absent=True))
