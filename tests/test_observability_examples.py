@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = ROOT / "examples" / "observability"
 SECONDS = 5.0
-QUIET = {"Fetches that failed", "5xx"}  # panels that may have nothing to show on a good day
+QUIET = {
+    "Fetches that failed",
+    "5xx",
+    "What stricter rules would refuse",
+}  # panels that may have nothing to show on a good day
 
 LABELS = {metric.name: set(metric.labels) for metric in METRICS}
 OF_PROMETHEUS = {"job", "instance", "le"}

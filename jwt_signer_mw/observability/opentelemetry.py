@@ -36,6 +36,7 @@ SCOPE: Final = "jwt_signer_mw"
 DECISION: Final = "jwt_signer.decision"
 INTROSPECTION: Final = "jwt_signer.introspection"
 SIGNATURE: Final = "jwt_signer.signature"
+GROUPS: Final = frozenset({"cache", "decision", "exchange", "jwks", "keyset", "signature"})
 CLIENT_ERRORS: Final = 400
 SERVER_ERRORS: Final = 500
 KNOWN_METHODS: Final = frozenset(
@@ -190,7 +191,8 @@ def _change(metric: Metric, meter: Meter) -> Callable[[float, dict[str, str]], N
     """What changes it. Names as OpenTelemetry writes them: no suffix for the unit or the kind."""
     unit = "s" if metric.name.endswith("_seconds") else "1"
     short = metric.name.removeprefix("jwt_signer_").removesuffix("_total").removesuffix("_seconds")
-    name = f"jwt_signer.{short.replace('_', '.', 1)}"
+    group, _, rest = short.partition("_")
+    name = f"jwt_signer.{group}.{rest}" if group in GROUPS else f"jwt_signer.{short}"
     if metric.kind == "counter":
         return meter.create_counter(name, unit, metric.help).add
     if metric.kind == "gauge":
