@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jwt_signer_mw.settings.declaring import Part, parameter, text
 from jwt_signer_mw.settings.kinds import Number, TextList, TextMap
 from jwt_signer_mw.settings.options import SINCE
+
+if TYPE_CHECKING:
+    from jwt_signer_mw.settings.declared import TokenSettings
 
 ONE_DAY = 86_400  # seconds
 SHORTEST = 2  # seconds: a token lives for at least half of it, which a clock of whole seconds can tell
@@ -50,6 +54,13 @@ class Shape(Part):
     subject_pairwise_sector: str | None = text(
         "{}_subject_pairwise_sector",
         None,
-        "The services for which a hidden subject is the same one, such as `https://orders.example`.",
+        "Services to which a hidden subject is the same one; null: the only `..._upstream_audience`.",
         since=SINCE,
     )
+
+
+def sector_of(token: TokenSettings) -> str | None:
+    """For whom the subjects of new tokens are hidden; None where nobody said."""
+    audiences = token.binding.upstream_audience or ()
+    alone = audiences[0] if len(audiences) == 1 else None
+    return token.shape.subject_pairwise_sector or alone

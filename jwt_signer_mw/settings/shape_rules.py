@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jwt_signer_mw.settings.catalogue import problem
 from jwt_signer_mw.settings.issuers import subject_paths, with_issuers
+from jwt_signer_mw.settings.shape import sector_of
 from jwt_signer_mw.tokens.templates import TemplateError, parse_template
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ def find_bad_templates(token: TokenSettings) -> Iterator[Problem]:
 
 
 def find_half_a_pair(token: TokenSettings) -> Iterator[Problem]:
-    secret, sector = token.shape.subject_pairwise_secret, token.shape.subject_pairwise_sector
-    if secret is None and sector is not None:
+    secret = token.shape.subject_pairwise_secret
+    if secret is None and token.shape.subject_pairwise_sector is not None:
         yield problem("settings.E020", token.shape.option("subject_pairwise_secret"), "is missing.")
-    if secret is not None and sector is None:
+    if secret is not None and sector_of(token) is None:
         yield problem("settings.E020", token.shape.option("subject_pairwise_sector"), "is missing.")
     if secret is not None and len(secret) < SHORTEST_SECRET:
         text = f"is shorter than {SHORTEST_SECRET} characters."

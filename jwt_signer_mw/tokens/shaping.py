@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jwt_signer_mw.settings.issuers import subject_paths
+from jwt_signer_mw.settings.shape import sector_of
 from jwt_signer_mw.tokens.pairwise import Pairwise
 from jwt_signer_mw.tokens.templates import parse_template
 
@@ -24,8 +25,8 @@ class Shaping:
         self._kept = None if shape.keep_claims is None else frozenset(shape.keep_claims)
         self._templates = {name: parse_template(text) for name, text in shape.claim_templates}
         self._pairwise: Pairwise | None = None
-        if shape.subject_pairwise_secret and shape.subject_pairwise_sector:
-            secret, sector = shape.subject_pairwise_secret, shape.subject_pairwise_sector
+        secret, sector = shape.subject_pairwise_secret, sector_of(token)
+        if secret is not None and sector is not None:
             self._pairwise = Pairwise(secret, sector, subject_paths(token))
         self._is_plain = self._kept is None and self._pairwise is None and not self._templates
         self._subjects = {path[0] for path in subject_paths(token)}

@@ -63,6 +63,22 @@ def _pairwise() -> Iterator[Case]:
             subject_claim=["user", "id"],
             **on,
         )
+        yield story(
+            side,
+            "a subject for the audience of the new token",
+            {"sub": pseudonym("alice", sector="orders"), "aud": "orders"},
+            proves=both[:1],
+            subject_pairwise_secret=SECRET,
+            upstream_audience=["orders"],
+        )
+        yield story(
+            side,
+            "a subject for a sector with several audiences",
+            {"sub": hidden, "aud": ["orders", "stock"]},
+            proves=both,
+            upstream_audience=["orders", "stock"],
+            **on,
+        )
         yield story(side, "no subject", {"iss": "kong"}, claims={"sub": None}, **on)
         yield Case(
             f"{label_of(side)}: the hidden subject of an opaque token",

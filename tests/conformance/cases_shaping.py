@@ -249,6 +249,10 @@ BAD: Final[dict[str, tuple[dict[str, object], str]]] = {
         "claim_templates",
     ),
     "half a pair": ({"subject_pairwise_secret": SECRET}, "subject_pairwise_sector"),
+    "half a pair, and several audiences": (
+        {"subject_pairwise_secret": SECRET, "upstream_audience": ["orders", "stock"]},
+        "subject_pairwise_sector",
+    ),
     "the other half": ({"subject_pairwise_sector": SECTOR}, "subject_pairwise_secret"),
     "a short key": (
         {"subject_pairwise_secret": "short", "subject_pairwise_sector": SECTOR},

@@ -11,6 +11,7 @@ from jwt_signer_mw.request.rewrite import Output
 from jwt_signer_mw.settings.addresses import is_url
 from jwt_signer_mw.settings.introspecting import ALLOWED, NEVER
 from jwt_signer_mw.settings.issuers import by_issuer, endpoint_of
+from jwt_signer_mw.settings.shape import sector_of
 from jwt_signer_mw.settings.vault_addresses import is_vault
 from jwt_signer_mw.tokens.profiles import PROFILES
 
@@ -235,8 +236,8 @@ def _edits(token: TokenSettings, settings: Settings) -> Iterator[str]:
     if shape.keep_claims is not None:
         but = f" but {spell(shape.keep_claims)}" if shape.keep_claims else ""
         yield f"Of the old claims it has none{but}."
-    if shape.subject_pairwise_sector is not None:
-        yield f"Its subject is hidden by a pseudonym for {shape.subject_pairwise_sector}."
+    if shape.subject_pairwise_secret is not None:
+        yield f"Its subject is hidden by a pseudonym for {sector_of(token)}."
     added = dict(settings.add_claims) | dict(token.add_claims)
     changed = dict(settings.set_claims) | dict(token.set_claims)
     if added:
