@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
@@ -14,9 +14,10 @@ from parts import require_module
 
 require_module("jwt", "werkzeug")
 
-from jwt_signer_mw.demo.playground.story import STATIONS
+from jwt_signer_mw.demo.playground.story import STATION_OF, STATIONS
 from jwt_signer_mw.demo.scenarios import SCENARIOS
 from jwt_signer_mw.demo.shortened import peek
+from jwt_signer_mw.explain.explanation import Stage
 from playgrounds import Playground, carried, opened
 
 if TYPE_CHECKING:
@@ -243,6 +244,18 @@ def test_exempt_paths_and_no_token(playground: Playground) -> None:
     assert playground.send(given, "/health")["outcome"] == "exempt"
     given["tokens"] = []
     assert playground.send(given)["reason"] == "token_missing"
+
+
+def test_what_the_gateway_answers_itself(playground: Playground) -> None:
+    given = opening(playground, "jwt")
+    given["settings"] += 'resource = "https://api.example"\n'
+    story = playground.send(given, "/.well-known/oauth-protected-resource")
+    assert (story["outcome"], story["status"], story["headers"]["after"]) == ("answered", 200, None)
+
+
+def test_every_stage_has_its_station() -> None:
+    assert set(get_args(Stage)) == set(STATION_OF)
+    assert set(STATION_OF.values()) < set(STATIONS)
 
 
 # What is shown

@@ -154,6 +154,8 @@ def send(bench: Bench, name: str, value: Any) -> bool:
         ("realm", "{file:///etc/passwd}", "playground.E002"),
         ("set_claims", {"a": "{file:///etc/passwd}"}, "playground.E002"),
         ("observers", ["os.system"], "playground.E001"),
+        ("shadow", {"keyset_store": "sqlite:////tmp/x"}, "playground.E001"),
+        ("access_token_discovery", "https://idp.example", "playground.E003"),
         ("access_token_keyset", "pkcs11:token=t;object=o?module-path=/tmp/x.so", "playground.E003"),
         ("access_token_keyset", "awskms:///alias/a", "playground.E003"),
         ("access_token_trusted_issuers", {"i": {"jwks_uri": "file:///etc/passwd"}}, "playground.E003"),

@@ -142,6 +142,7 @@ def test_rotate_the_providers_keys(visit: Visit) -> None:
     visit.press("Rotate keys", row)
     expect(visit.page.locator("#said")).to_contain_text("has a new key")
     assert row.inner_text() != before
+    expect(row.get_by_role("button", name="Rotate keys")).to_be_focused()
     visit.press("New")
     visit.told("forwarded accepted")
     expect(visit.page.locator("svg [data-provider=access]")).to_contain_text("/jwks 200")

@@ -38,6 +38,12 @@ def test_all_problems_at_once(playground: Playground) -> None:
         ("settings.E001", "acces_token_leeway"),
         ("settings.E002", "access_token_leeway"),
     ]
+    foreign = f'{text}access_token_jwks_uri = "file:///x"\n'
+    assert playground.problems(foreign) == [
+        found[0],
+        ("playground.E003", "access_token_jwks_uri"),
+        *found[1:],
+    ]
     status, told = playground.refused("send", settings=text, method="GET", path="/", headers=[])
     assert (status, [one["level"] for one in told["problems"]].count("error")) == (422, 3)
 

@@ -4,7 +4,7 @@ The page's server reads no file, opens no connection and imports nothing that a 
 to that; the first two are applied before the settings are loaded, for loading reads references:
 
 1. An option that names a store, a cache, a certificate, an observer or the path of a callable is closed to
-   the page; so is it for one of several issuers.
+   the page, as is one that holds other settings; so is it for one of several issuers.
 2. The one reference that is read is `{vault://env/INTROSPECTION_AUTHORIZATION}`, which is no variable of
    the environment here but the credentials of the demo.
 3. An option that holds an address has one of a provider of the demo: no file, no vault, no other host. The
@@ -25,6 +25,7 @@ from jwt_signer_mw.settings.kinds import Unreadable, read_json
 from jwt_signer_mw.settings.loading import OPTIONS
 from jwt_signer_mw.settings.observation import Observers
 from jwt_signer_mw.settings.references import mentions_reference
+from jwt_signer_mw.settings.reporting import Shadow
 from jwt_signer_mw.settings.services import Certificate, CertificateMap, Consumers, Service
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
     from jwt_signer_mw.demo.stage import Providers
     from jwt_signer_mw.drivers.transport import Transport
     from jwt_signer_mw.flows.commands import Exchange, Reply
-    from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.settings.declaring import Option
 
 CREDENTIALS = "INTROSPECTION_AUTHORIZATION"
 REFERENCE = f"{{vault://env/{CREDENTIALS}}}"
 
-_OUTSIDE = (Service, Certificate, CertificateMap, Observers)  # kinds of options that name something outside
+# Kinds of options that name something outside, or hold settings of their own.
+_OUTSIDE = (Service, Certificate, CertificateMap, Observers, Shadow)
 _OURS = {"keyset_encryption_keys", "admin_token", "purge_token"}
 _MERE_TEXT = re.compile(r"realm|resource|\w+_issuer|\w+_client_(id|audience)")  # may look like a URL
 
@@ -98,23 +99,25 @@ def mentions_foreign_reference(value: Any) -> bool:
         return False
 
 
-def find_foreign_urls(settings: Settings, providers: Providers) -> Iterator[Problem]:
-    """URLs that lead to anything but a provider of the demo, and what is in a vault."""
-    for name, value in settings.flat().items():
-        for url in _addresses(OPTIONS[name], value):
+def find_foreign_urls(values: Mapping[str, Any], providers: Providers) -> Iterator[Problem]:
+    """URLs that lead to anything but a provider of the demo, and what is in a vault. `values` as they were
+    given or as they were loaded."""
+    for name, value in values.items():
+        for url in _addresses(OPTIONS.get(name), value):
             if not is_provider(url, providers):
                 known = " or ".join(one.origin for one in providers)
                 yield Problem("playground.E003", "error", name, "leads out of the demo.", f"Use {known}.")
 
 
-def _addresses(option: Option, value: Any) -> Iterator[str]:
+def _addresses(option: Option | None, value: Any) -> Iterator[str]:
     """Whatever may be an address there: an option that is new one day is suspected, too."""
+    if option is None:
+        return
     kind = option.declared.kind
-    if isinstance(kind, IssuerMap):
-        options = kind.options()
+    if isinstance(kind, IssuerMap) and isinstance(value, dict):
         for own in value.values():
-            for short, one in own.items():
-                yield from _addresses(options[short], one)
+            for short, one in own.items() if isinstance(own, dict) else ():
+                yield from _addresses(kind.options().get(short), one)
     elif isinstance(value, str) and is_url(value) and not _is_free(option.name):
         yield value
 

@@ -53,8 +53,9 @@ def load_policy(text: str, providers: Providers, own: Mapping[str, Any]) -> Sett
     try:
         settings = Settings.load({**RELOAD, **rest, **own}, environ={CREDENTIALS: credentials(providers)})
     except ConfigurationError as error:
-        raise ConfigurationError([*closed, *error.problems]) from None
-    if found := [*closed, *find_foreign_urls(settings, providers)]:
+        foreign = find_foreign_urls(rest, providers)
+        raise ConfigurationError([*closed, *foreign, *error.problems]) from None
+    if found := [*closed, *find_foreign_urls(settings.flat(), providers)]:
         raise ConfigurationError([*found, *settings.warnings])
     return settings
 

@@ -31,10 +31,10 @@ STATIONS = {  # on the way of a request, and what the picture calls them
     "rewrite": "Rewrite",
     "upstream": "Upstream",
 }
-_STATION_OF = {
+STATION_OF = {
     **dict.fromkeys(("request", "found", "classified"), "extract"),
     **dict.fromkeys(("key", "fetch", "signature", "introspection"), "verify"),
-    **dict.fromkeys(("check", "binding"), "checks"),
+    **dict.fromkeys(("check", "binding", "reported"), "checks"),
     "consumer": "consumer",
     "signing": "resign",
     "headers": "rewrite",
@@ -74,7 +74,7 @@ def _option(name: str, settings: Settings) -> Json | None:
 
 
 def _refusing_station(explanation: Explanation) -> str:
-    return _STATION_OF[explanation.steps[-1].stage] if explanation.outcome == "refused" else ""
+    return STATION_OF[explanation.steps[-1].stage] if explanation.outcome == "refused" else ""
 
 
 def _steps(
@@ -98,7 +98,7 @@ def _steps(
 
 def _step(step: Step, call: Fetched | None) -> Json:
     told = {name: value for name, value in step._asdict().items() if value not in {"", None}}
-    return {**told, "station": _STATION_OF[step.stage], **({"call": call._asdict()} if call else {})}
+    return {**told, "station": STATION_OF[step.stage], **({"call": call._asdict()} if call else {})}
 
 
 def _line(text: str, station: str, mark: str, stage: str = "", *, aside: bool = False) -> Json:

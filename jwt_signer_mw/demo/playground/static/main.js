@@ -41,6 +41,7 @@ function complain(problem) {
 async function send() {
   const turn = ++sending;
   byId("request-problem").textContent = "";
+  byId("announced").textContent = ""; // or the same outcome again would not be read out
   delete document.body.dataset.story;
   const headers = [...(await Promise.all(cards.map((card) => card.ready()))).flat(), ...moreHeaders()];
   const told = await ask("send", {settings: policy.text, method: byId("method").value, path: byId("path").value, headers});

@@ -74,7 +74,7 @@ export class Picture {
     const steps = (story?.steps ?? []).slice(0, upTo);
     const isOver = story !== null && upTo >= story.steps.length;
     for (const {name} of this.stations) this.mark(name, steps.filter((step) => step.station === name), isOver);
-    this.current(steps.at(-1));
+    this.current(steps.at(-1), isOver);
     this.calls(steps);
     this.wayBack(isOver);
   }
@@ -88,7 +88,7 @@ export class Picture {
     more.textContent = steps.length ? summary(name, steps) : name === "consumer" && isOver && !this.story.refused_at ? "not mapped" : "";
   }
 
-  current(step) {
+  current(step, isOver) {
     const {at, kind} = this.places;
     const where = step ? at[step.station] : at.client;
     const furthest = this.stations.findLast(({name}) => this.nodes[name].group.dataset.state !== "waiting" && this.nodes[name].group.dataset.state !== "skipped");
@@ -96,7 +96,7 @@ export class Picture {
     const along = kind === "wide" ? `H ${end.x}` : `V ${end.y}`;
     this.travelled.setAttribute("d", `M ${at.client.x} ${at.client.y} ${along}`);
     this.pulse.setAttribute("transform", `translate(${where.x} ${where.y})`);
-    this.pulse.classList.toggle("shown", Boolean(step));
+    this.pulse.classList.toggle("shown", Boolean(step) && !isOver);
     for (const [name, {group}] of Object.entries(this.nodes)) group.classList.toggle("current", step?.station === name);
   }
 

@@ -78,8 +78,8 @@ export class Policy {
 
   // Where the value of an option stands in the text.
   find(name) {
-    const found = new RegExp(`^("?)${name}\\1\\s*=\\s*(.*)$`, "m").exec(this.text);
-    return found && [found.index + found[0].length - found[2].length, found.index + found[0].length];
+    const found = new RegExp(`(^|[\\s{,])("?)${name}\\2\\s*[=:]\\s*(.*?)(?=,?\\s*$)`, "m").exec(this.text);
+    return found && [found.index + found[0].length - found[3].length, found.index + found[0].length];
   }
 }
 
