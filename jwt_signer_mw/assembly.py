@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from jwt_signer_mw.caches import open_cache
+from jwt_signer_mw.caches.tenancy import TenantCache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.errors import ConfigurationError, Problem
 from jwt_signer_mw.events import DEFAULT_POLICY
@@ -15,6 +16,7 @@ from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.consumers import NO_CONSUMERS, CalledConsumers, ListedConsumers
 from jwt_signer_mw.flows.observed import open_keyring, open_pipeline
 from jwt_signer_mw.keysets.store import open_store
+from jwt_signer_mw.keysets.tenancy import TenantStore
 from jwt_signer_mw.observability import NAMED, open_observer
 from jwt_signer_mw.observing import Observers
 from jwt_signer_mw.settings import Settings
@@ -40,6 +42,7 @@ class Services(TypedDict, total=False):
     clock: Callable[[], float] | None  # seconds since the epoch; drives every decision about time
     observers: Sequence[Observer]  # hear every decision, and more if they ask for it
     policy: str  # its name for observers and logs
+    tenant: str  # whose part of store and cache it is; none: all of them
 
 
 class Assembly:
@@ -66,6 +69,8 @@ class Assembly:
             store = open_store(store, encryption_keys=settings.keyset_encryption_keys or ())
         if isinstance(cache, str):
             cache = open_cache(cache, size=settings.introspection_cache_size, clock=self.clock)
+        if tenant := services.get("tenant"):
+            store, cache = TenantStore(store, tenant), TenantCache(cache, tenant)
         self.keyset_store: KeysetStore = store
         observers = (*map(_observer, settings.observers), *services.get("observers", ()))
         self.observers = Observers(observers, services.get("policy", DEFAULT_POLICY))
