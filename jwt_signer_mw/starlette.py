@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from jwt_signer_mw.asgi import SETTINGS
+from jwt_signer_mw.binding.challenge import dress
 from jwt_signer_mw.errors import ScopesInsufficient, TokenMissing
 from jwt_signer_mw.messages import IDENTITY, Identity, TokenIdentity
 from jwt_signer_mw.request.responses import challenges_of, render
@@ -32,7 +33,8 @@ class Refused(HTTPException):
 
     def __init__(self, connection: HTTPConnection, refusal: Refusal) -> None:
         settings, host = _settings(connection), connection.headers.get("host", "")
-        self.rejection = render(refusal, settings.realm, host, challenges_of(settings))
+        rejection = render(refusal, settings.realm, host, challenges_of(settings))
+        self.rejection = dress(rejection, refusal, settings)
         self.refusal = refusal
         headers = {name: value for name, value in self.rejection.headers if not name.startswith("Content-")}
         super().__init__(self.rejection.status, headers=headers)

@@ -18,6 +18,7 @@ from conformance.proofs import Bound, Proof
 from conformance.tokens import render, token
 from conformance.wsgi import WSGIRunner
 from jwt_signer_mw.binding import refusals
+from jwt_signer_mw.binding.challenge import dress
 from jwt_signer_mw.binding.nonces import LIFE, Nonces
 from jwt_signer_mw.binding.replays import MemoryReplays, SharedReplays
 from jwt_signer_mw.binding.uris import Origins, normal_path, read_uri
@@ -26,10 +27,12 @@ from jwt_signer_mw.caches.memory import MemoryCache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.drivers.blocking import BlockingDriver
 from jwt_signer_mw.drivers.transport import RequestsTransport
-from jwt_signer_mw.errors import Refusal, StoreError
+from jwt_signer_mw.errors import Refusal, StoreError, TokenMissing
 from jwt_signer_mw.explain.bound import BOUND
 from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.keysets.memory import MemoryStore
+from jwt_signer_mw.request.responses import render as render_refusal
+from jwt_signer_mw.settings import Settings
 from jwt_signer_mw.wsgi import JWTSignerMiddleware
 from parts import require
 from stepping import FrozenClock
@@ -115,6 +118,16 @@ def test_a_client_tries_again_with_the_nonce_that_it_was_told(opened: Callable[.
     assert service.send(sent(Proof(Bound(), {"nonce": nonce}, jti="two"))).status == 200
     tampered = nonce[:-2] + ("AA" if nonce[-2:] != "AA" else "BB")
     assert service.send(sent(Proof(Bound(), {"nonce": tampered}, jti="three"))).status == 401
+
+
+def test_a_view_that_refuses_by_itself_offers_dpop_too() -> None:
+    for demand, told in (
+        ("required", f'DPoP realm="x", {ALGS}'),
+        ("allowed", f'Bearer realm="x", DPoP {ALGS}'),
+    ):
+        settings = Settings.load(SETTINGS | {"access_token_dpop": demand})
+        rejection = dress(render_refusal(TokenMissing(), "x", ""), TokenMissing(), settings)
+        assert dict(rejection.headers)["WWW-Authenticate"] == told
 
 
 def test_the_proof_never_reaches_the_application(opened: Callable[..., Any]) -> None:

@@ -10,10 +10,19 @@ if TYPE_CHECKING:
     from jwt_signer_mw.binding.nonces import Nonces
     from jwt_signer_mw.errors import Refusal
     from jwt_signer_mw.messages import Rejection
+    from jwt_signer_mw.settings import Settings
     from jwt_signer_mw.settings.bindings import TokenBindings
 
 CHALLENGE = "WWW-Authenticate"
 _ABOUT_PROOFS = (DpopRefused, KeyMismatch, TokenBoundToKey)
+
+
+def dress(rejection: Rejection, refusal: Refusal, settings: Settings) -> Rejection:
+    """The same for a view that refuses by itself what a policy with these settings let through."""
+    for token in (settings.access_token, settings.channel_token):
+        if token.request_header and token.binding.dpop != "never":
+            rejection = Challenger(token.binding, None).dress(rejection, refusal)
+    return rejection
 
 
 class Challenger:

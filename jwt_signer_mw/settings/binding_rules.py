@@ -39,7 +39,9 @@ def _find_certificate_troubles(settings: Parameters) -> Iterator[Problem]:
     header, option = settings.client_certificate_header, "client_certificate_header"
     if header is None:
         return
-    others = {fold((token.request_header or "").partition(":")[0]) for token in tokens_of(settings)}
+    others = {
+        fold((name or "").partition(":")[0]) for token in tokens_of(settings) for name in _headers(token)
+    }
     fault = "is no name of a header." if ":" in header else fault_of_output(header)
     if not fault and fold(header) in others | {PROOF}:
         fault = "is the header of a token or of a proof."
@@ -47,6 +49,10 @@ def _find_certificate_troubles(settings: Parameters) -> Iterator[Problem]:
         yield problem("settings.E042", option, fault)
     elif all(token.binding.mtls == "never" for token in tokens_of(settings)):
         yield problem("settings.W042", option, "is not looked at.")
+
+
+def _headers(token: TokenSettings) -> tuple[str | None, ...]:
+    return token.request_header, token.upstream_header, token.original_upstream_header
 
 
 def tokens_of(settings: Parameters) -> tuple[TokenSettings, TokenSettings]:

@@ -176,9 +176,10 @@ def _introspected() -> Iterator[Case]:
 
 def _bad_settings() -> Iterator[Case]:
     option = "client_certificate_header"
-    for header in ("Authorization", "DPoP", "Client Cert", "Host", "X-Consumer-ID", "A:B"):
+    settings = SETTINGS | {"original_access_token_upstream_header": "X-New"}
+    for header in ("Authorization", "DPoP", "X-New", "Client Cert", "Host", "X-Consumer-ID", "A:B"):
         bad = BadSettings(frozenset({option}))
-        yield Case(f"{option} can't be {header}", SETTINGS | {option: header}, bad=bad)
+        yield Case(f"{option} can't be {header}", settings | {option: header}, bad=bad)
 
 
 CASES: Final[tuple[Case, ...]] = (

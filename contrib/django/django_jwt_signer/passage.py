@@ -10,6 +10,7 @@ from django_jwt_signer.headers import RequestHeaders
 from django_jwt_signer.http import RefusedResponse, SignedRequest, answer_with
 from django_jwt_signer.marks import DEFAULT, ENDPOINTS, EXEMPT, UNCHECKED
 from django_jwt_signer.signals import atell, tell
+from jwt_signer_mw.binding.challenge import dress
 from jwt_signer_mw.errors import InternalError, TokenMissing
 from jwt_signer_mw.messages import NOBODY, Forward
 from jwt_signer_mw.request.responses import render
@@ -50,7 +51,8 @@ class Passage:
         """For an answer to a request without a token (RFC 6750 section 3)."""
         host = self.policy.incoming(self.request, {}).host
         pipeline = self.policy.pipeline
-        rejection = render(TokenMissing(), pipeline.settings.realm, host, pipeline.challenges)
+        missing, settings = TokenMissing(), pipeline.settings
+        rejection = dress(render(missing, settings.realm, host, pipeline.challenges), missing, settings)
         return dict(rejection.headers)["WWW-Authenticate"]
 
     def check(self, policy_name: str) -> HttpResponse | None:
