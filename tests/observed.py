@@ -1,4 +1,4 @@
-"""A middleware that is observed, WSGI or ASGI, with an identity provider in memory."""
+"""A middleware that is observed, WSGI or ASGI on asyncio or trio, with an identity provider in memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
+
+import anyio
 
 from asgi_client import call, http_scope
 from jwt_signer_mw.asgi import JWTSignerMiddleware as ASGIMiddleware
@@ -30,7 +32,7 @@ SETTINGS: Mapping[str, Any] = {
     "access_token_signing_algorithm": "ES256",
     "channel_token_optional": True,
 }
-WAYS = ("wsgi", "asgi")
+WAYS = ("wsgi", "asgi", "trio")
 IDP = generate_key("ES256")
 
 
@@ -39,6 +41,7 @@ class House:
 
     def __init__(self, way: str, observers: Iterable[Callable[[Any], object]], **settings: Any) -> None:
         self.clock = FrozenClock(NOW)
+        self.way = way
         self.is_down = False
         self.exchanges: list[Exchange] = []
         policy = settings.pop("policy", "default")
@@ -68,7 +71,10 @@ class House:
         if self.asgi is not None:
             sent = sent_with(token, headers)
             self._runner = self._runner or asyncio.Runner()
-            calling = call(self.asgi, http_scope(headers=sent.items()))
+            scope = http_scope(headers=sent.items())
+            if self.way == "trio":
+                return anyio.run(call, self.asgi, scope, backend="trio").status
+            calling = call(self.asgi, scope)
             return self._runner.run(calling, context=copy_context()).status
         environ = environ_of(token, **headers)
         statuses: list[str] = []

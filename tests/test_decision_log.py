@@ -135,6 +135,7 @@ def test_what_is_bound_to_the_request_is_in_the_line(house: House) -> None:
     assert lines.read()[0]["tenant"] == "acme"
 
 
+@pytest.mark.rule("S31")
 def test_an_id_that_is_none_forges_no_line(house: House) -> None:
     with Lines(logging.Formatter("%(message)s")) as lines:
         for value in ('r-1","outcome":"forwarded', "r 1", "r" * 129, "r\x7f"):

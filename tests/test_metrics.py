@@ -82,6 +82,7 @@ def test_an_outage_leaves_the_last_success(house: House, registry: CollectorRegi
     assert found.value("jwt_signer_exchange_duration_seconds_count", outcome="no_answer") == 1
 
 
+@pytest.mark.rule("S31")
 def test_no_label_is_a_clients_to_choose(house: House, registry: CollectorRegistry) -> None:
     """Paths, claims, kids, methods and tokens leave no trace in any label."""
     for number in range(20):

@@ -6,10 +6,12 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from jwt_signer_mw.drivers.observed import observed
 from jwt_signer_mw.events import EVENTS, Decided, Exchanged, Judged, KeysFetched, KeysHeld, Recalled, Signed
+from jwt_signer_mw.flows.commands import Exchange, Reply
 from jwt_signer_mw.flows.observed import ObservedPipeline
 from jwt_signer_mw.observing import (
     NO_OBSERVERS,
@@ -213,6 +215,39 @@ def test_a_watcher_that_fails_at_the_end_swallows_nothing() -> None:
         pass
     with pytest.raises(KeyError), Observers([Late(), Eye()]).around(Deciding("default", "GET")):
         raise KeyError
+
+
+def test_an_exchange_that_is_given_up_is_told_too() -> None:
+    class GivenUp(BaseException):
+        """As a cancelled task sees it."""
+
+    class Transport:
+        def send(self, exchange: Exchange) -> Reply:
+            raise GivenUp
+
+    class AsyncTransport:
+        async def send(self, exchange: Exchange) -> Reply:
+            raise GivenUp
+
+    ear = Ear()
+    exchange = Exchange("https://idp.example/jwks")
+    with pytest.raises(GivenUp):
+        observed(Transport(), Observers([ear])).send(exchange)
+    with pytest.raises(GivenUp):
+        anyio.run(observed(AsyncTransport(), Observers([ear])).send, exchange)
+    told = [(one.purpose, one.outcome, one.failure) for one in ear.of(Exchanged)]
+    assert told == [("other", "no_answer", "interrupted")] * 2
+
+
+def test_what_a_server_answers_has_a_class() -> None:
+    outcomes = {status: Exchanged("jwks", "idp", 0.1, status).outcome for status in (200, 304, 404, 503, 999)}
+    assert outcomes == {
+        200: "success",
+        304: "redirect",
+        404: "client_error",
+        503: "server_error",
+        999: "server_error",
+    }
 
 
 def test_nobody_wants_more_by_default() -> None:

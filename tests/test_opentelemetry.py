@@ -140,6 +140,7 @@ def test_refusals_are_no_errors_and_outages_are(recorded: Recorded) -> None:
     ]
 
 
+@pytest.mark.rule("S29", "S31")
 def test_spans_hold_no_secret(recorded: Recorded) -> None:
     for text in (token(sub="mark-1"), "mark-2", token(exp="mark-3"), f"{token()}mark-4"):
         recorded.house.get(text, **{"X-Mark": "mark-5"})

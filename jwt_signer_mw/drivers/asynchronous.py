@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, Semaphore, to_thread
@@ -198,7 +199,9 @@ class _AsyncioTasks:
 
 
 def _start_trio_task(function: Callable[..., Any], *arguments: Any) -> None:
-    sys.modules["trio"].lowlevel.spawn_system_task(function, *arguments)
+    """In the context of who asks first, as a task of asyncio is: traces and log records need it."""
+    spawn = sys.modules["trio"].lowlevel.spawn_system_task
+    spawn(function, *arguments, context=copy_context())
 
 
 def _is_trio() -> bool:
