@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 PATIENCE = 20_000  # milliseconds; other tests run beside these
+expect.set_options(timeout=PATIENCE)
 
 
 class Visit:
@@ -45,7 +46,7 @@ class Visit:
 
     def told(self, outcome: str) -> None:
         """The story has come to its end, and this is it: outcome and reason."""
-        expect(self.page.locator("body")).to_have_attribute("data-story", outcome, timeout=PATIENCE)
+        expect(self.page.locator("body")).to_have_attribute("data-story", outcome)
 
     def card(self, name: str = "Access token") -> Locator:
         return self.page.get_by_role("group", name=name, exact=True)

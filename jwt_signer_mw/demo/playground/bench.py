@@ -136,7 +136,7 @@ class Bench:
             {"name": one.name, "origin": one.origin, "down": one.down, "kid": one.kid}
             for one in self.providers
         ]
-        return {"providers": told, "gateway": self._origin}
+        return {"providers": told}
 
 
 @contextmanager
