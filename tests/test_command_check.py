@@ -66,6 +66,9 @@ Key sets
   - Our own key sets are kept in the adapter's own store, private keys not encrypted.
   - The endpoints show everybody the public keys of a set.
   - Listing, deleting and rotating need an `admin_token`, which is not set.
+
+Who hears of it
+  - The log jwt_signer_mw.decisions has a line for every refusal.
 """
 
 

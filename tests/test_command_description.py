@@ -399,6 +399,21 @@ def told(settings: Mapping[str, Any]) -> str:
             id="credentials and signed answers",
         ),
         pytest.param(
+            {
+                **JWT,
+                "observers": ["prometheus", "shop.audit"],
+                "request_id_header": "traceparent",
+                "enable_instrumentation": True,
+            },
+            [
+                "The log jwt_signer_mw.decisions has a line for every refusal.",
+                "The log jwt_signer_mw.instrumentation has a line for every decision, at level CRITICAL.",
+                "Observers: prometheus, shop.audit.",
+                "Lines and events have the value of traceparent as `request_id`.",
+            ],
+            id="observers",
+        ),
+        pytest.param(
             {**JWT, "access_token_keyset": "awskms:///alias/orders"},
             ["by a key that never leaves awskms:///alias/orders, with the issuer 'kong'"],
             id="a vault",

@@ -34,6 +34,7 @@ def describe(settings: Settings) -> tuple[Section, ...]:
                 ("Paths", _paths),
                 ("Memory", _memory),
                 ("Key sets", _keysets),
+                ("Who hears of it", _listeners),
             )
         ),
     )
@@ -108,6 +109,19 @@ def _memory(settings: Settings) -> Iterator[str]:
             "a token that is revoked meanwhile passes as long."
         )
     yield f"Tokens of more than {settings.max_token_bytes} bytes are refused unread."
+
+
+def _listeners(settings: Settings) -> Iterator[str]:
+    yield "The log jwt_signer_mw.decisions has a line for every refusal."
+    if settings.enable_instrumentation:
+        yield "The log jwt_signer_mw.instrumentation has a line for every decision, at level CRITICAL."
+    if settings.observers:
+        names = tuple(
+            one if isinstance(one, str) else f"<{type(one).__name__}>" for one in settings.observers
+        )
+        yield f"Observers: {spell(names)}."
+    if settings.request_id_header is not None:
+        yield f"Lines and events have the value of {settings.request_id_header} as `request_id`."
 
 
 def _keysets(settings: Settings) -> Iterator[str]:
