@@ -114,6 +114,27 @@ CAUSES = {
         "The claim that names the consumer is not there, or holds neither text nor an integer.",
         "access_token_consumer_claim",
     ),
+    "token_not_bound": Cause("Only tokens that are bound to their client are taken, and this one is not."),
+    "token_bound_to_key": Cause("It is bound to a key, and came as a bearer token (RFC 9449 section 7.2)."),
+    "dpop_key_mismatch": Cause("The key of the proof is not the one that the token is bound to."),
+    "dpop_proof_missing": Cause("The token needs a proof, and the request has none."),
+    "dpop_proof_repeated": Cause("The header `DPoP` came twice, or with several values."),
+    "dpop_proof_invalid": Cause("What should be a proof is none, or its signature is not by its own key."),
+    "dpop_proof_for_another": Cause("The proof is for another method, another URI or another token."),
+    "dpop_proof_outdated": Cause("The proof was made too long ago, or in the future."),
+    "dpop_proof_replayed": Cause("A proof with this `jti` was here before."),
+    "dpop_nonce_required": Cause(
+        "Proofs need a nonce of ours, and this one has none or an old one; the answer holds a new one."
+    ),
+    "client_certificate_missing": Cause(
+        "The token is bound to a certificate, and the connection shows none (RFC 8705 section 3)."
+    ),
+    "client_certificate_invalid": Cause("The header of the certificate holds none, or more than one."),
+    "client_certificate_mismatch": Cause("The token is bound to another certificate."),
+    "request_mismatch": Cause("For a service behind us: the new token was made for another request."),
+    "body_too_large": Cause(
+        "The new token is to be bound to the body, which is longer than `max_bound_body_bytes`."
+    ),
     "internal_error": Cause("Something happened that nobody thought of; the log has a traceback."),
     "request_header_not_configured": Cause("A token is demanded, and the settings name no header for it."),
     "signing_key_missing": Cause("The key set that signs has no private key for the algorithm."),
