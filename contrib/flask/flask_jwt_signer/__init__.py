@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_jwt_signer.extension import JWTSigner
 from flask_jwt_signer.proxies import current_consumer, current_identity
 from flask_jwt_signer.refusals import (
+    BodyTooLong,
     RequestRefused,
     SignerError,
     SignerUnavailable,
@@ -14,6 +15,7 @@ from flask_jwt_signer.refusals import (
 from flask_jwt_signer.signals import keyset_rotated, token_accepted, token_refused
 
 __all__ = [
+    "BodyTooLong",
     "JWTSigner",
     "RequestRefused",
     "SignerError",
