@@ -256,6 +256,18 @@ def test_two_real_providers_by_nothing_but_their_names(
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_real_provider_over_tls(adapter: str, tls_oidc_provider: OidcProvider) -> None:
+    """Its authority is none that the machine knows: metadata of an unknown server are worth nothing."""
+    settings = {**ONE, "access_token_discovery": tls_oidc_provider.issuer}
+    value = tls_oidc_provider.mint()
+    for verify, status in ((True, 503), (False, 200)):
+        more = {"access_token_endpoints_ssl_verify": verify}
+        runner = adapter_named(adapter).open({**settings, **more}, {"keyset_store": STORE})
+        assert ask(runner, value).status == status
+        runner.close()
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
 def test_a_real_provider_that_is_down_at_first(adapter: str, oidc_provider: OidcProvider) -> None:
     clock = FrozenClock(time.time())
     settings = {**ONE, "access_token_discovery": oidc_provider.issuer}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import tracemalloc
+from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,8 @@ from conformance.keys import jwks
 from conformance.tokens import signed, token
 from jwt_signer_mw import Settings
 from jwt_signer_mw.keysets.memory import MemoryStore
-from jwt_signer_mw.settings.issuers import by_issuer, rules_for
+from jwt_signer_mw.settings import TokenSettings
+from jwt_signer_mw.settings.issuers import TrustedIssuer, by_issuer, options_per_issuer, rules_for
 from jwt_signer_mw.tokens.demands import ScopeDemand
 from jwt_signer_mw.wsgi import JWTSignerMiddleware
 from sites import serving_sites
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from conformance.adapter import Outcome, Runner
     from conformance.provider import Site
+    from jwt_signer_mw.settings.declaring import Option
     from providers.oidc import OidcProvider
     from providers.toolkit import OAuthToolkit
 
@@ -218,6 +222,53 @@ def test_references_and_certificates_work_inside_the_map() -> None:
     assert one.introspection_authorization == SECRET
     assert one.jwks.client_certificate == ("/c.pem", "/k.pem")
     assert Settings.load(settings.flat()) == settings
+
+
+SPECIAL: dict[str, Any] = {
+    "jwks_uri": "https://a.example/keys",
+    "introspection_endpoint": "https://a.example/introspect",
+    "introspection_authorization": SECRET,
+    "introspection_body_args": "a=b",
+    "introspect_jwt": "always",
+    "discovery": True,
+}
+
+
+def another(option: Option) -> Any:
+    """A value that is not the default and can be read."""
+    schema: dict[str, Any] = option.declared.kind.schema()
+    schema = schema.get("anyOf", [schema])[0]
+    if "enum" in schema:
+        return next(value for value in schema["enum"] if value != option.default)
+    match schema.get("type"):
+        case "boolean":
+            return not option.default
+        case "array":
+            names = ["id"] if "enum" in schema["items"] else ["other"]
+            return [names] if schema["items"].get("type") == "array" else names
+        case "number" | "integer":
+            return int(schema.get("minimum", schema.get("exclusiveMinimum", 0))) + 3
+    return "another"
+
+
+@pytest.mark.parametrize("name", sorted(options_per_issuer(TokenSettings)))
+def test_what_an_issuer_says_is_what_its_tokens_are_judged_by(name: str) -> None:
+    option = options_per_issuer(TokenSettings)[name]
+    value = SPECIAL.get(name, another(option))
+    trusted = TrustedIssuer(ISSUER, ((name, option.read(value)),))
+    token = replace(Settings.load(ONE).access_token, trusted_issuers=(trusted,))
+    plain, (one,) = replace(token, trusted_issuers=()), by_issuer(token).values()
+    held = attrgetter(".".join(option.path))(one)
+    if name == "discovery":
+        assert held == ISSUER
+    elif name.endswith("optional_claims") and "introspection" in name:
+        assert ("other",) in held
+    else:
+        assert held == option.read(value)
+        assert held != attrgetter(".".join(option.path))(plain)
+    *outer, field = option.path
+    part: Any = attrgetter(*outer)(one) if outer else one
+    assert part.option(field) == f"access_token_trusted_issuers.{ISSUER}.{name}"
 
 
 # Two real providers -------------------------------------------------------------------------------

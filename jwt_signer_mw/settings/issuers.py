@@ -12,7 +12,8 @@ import difflib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from jwt_signer_mw.settings.declaring import Declared, Option, Part, walk
@@ -33,7 +34,7 @@ from jwt_signer_mw.settings.options import SINCE
 from jwt_signer_mw.tokens.claims import read_claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from jwt_signer_mw.settings.declared import TokenSettings
     from jwt_signer_mw.settings.families import ClaimRules
@@ -158,9 +159,16 @@ def _schema(option: Option) -> Schema:
     return {"description": declared.help} | schema | ({"writeOnly": True} if declared.secret else {})
 
 
-def by_issuer(token: TokenSettings) -> dict[str, TokenSettings]:
+def by_issuer(token: TokenSettings) -> Mapping[str, TokenSettings]:
     """The settings that a JWT of each trusted issuer is judged by."""
-    return {trusted.issuer: _settings_of(token, trusted) for trusted in token.trusted_issuers}
+    return _by_issuer(cast("Hashable", token)) if token.trusted_issuers else {}
+
+
+@lru_cache(maxsize=64)  # of some policies two tokens each: many rules ask
+def _by_issuer(judged: Hashable) -> Mapping[str, TokenSettings]:
+    token = cast("TokenSettings", judged)
+    settings = {trusted.issuer: _settings_of(token, trusted) for trusted in token.trusted_issuers}
+    return MappingProxyType(settings)
 
 
 def with_issuers(token: TokenSettings) -> tuple[TokenSettings, ...]:
@@ -245,10 +253,16 @@ def _names(token: TokenSettings, trusted: TrustedIssuer) -> tuple[tuple[str, str
     """How users write what is not as the token's own parameters say."""
     option, given = token.option("trusted_issuers"), {name for name, _ in trusted.given}
     names = {}
-    for one in walk(type(token), token.name):
-        short = short_name(one.name, token.name)
-        if one.path[0] in OWN or short in given:
-            names[one.name] = f"{option}.{trusted.issuer}.{short}"
-        elif one.path[-1] in DECIDED:
-            names[one.name] = option
+    for flat, short, path in _flat_names(cast("Callable[..., Part]", type(token)), token.name):
+        if path[0] in OWN or short in given:
+            names[flat] = f"{option}.{trusted.issuer}.{short}"
+        elif path[-1] in DECIDED:
+            names[flat] = option
     return tuple(names.items())
+
+
+@cache
+def _flat_names(kind: Callable[..., Part], token: str) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Every option of a token: its flat name, its name in the map, and where it is held."""
+    options = walk(cast("type[Part]", kind), token)
+    return tuple((one.name, short_name(one.name, token), one.path) for one in options)
