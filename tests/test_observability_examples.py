@@ -148,14 +148,14 @@ def program(name: str) -> str:
 class Prometheus:
     """A server of its own that scrapes one place every second, with our alert rules."""
 
-    def __init__(self, folder: Path, target: int) -> None:
+    def __init__(self, folder: Path, target: str, **place: Any) -> None:
+        """`place` is what a scrape configuration says beside the target."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/api/v1"
-        place = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{target}"]}]}
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(EXAMPLES / "alerts.yml")],
-            "scrape_configs": [place],
+            "scrape_configs": [{"job_name": "shop", **place, "static_configs": [{"targets": [target]}]}],
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         self.process = ServerProcess(
@@ -216,10 +216,37 @@ def test_a_real_prometheus_answers_every_panel_and_sees_an_outage(tmp_path: Path
     house = House("wsgi", [PrometheusObserver(registry)], verdict_cache_ttl=1, introspection_cache_ttl=1)
     house.clock.now = time.time()
     with exposed(registry) as port:
-        prometheus = Prometheus(tmp_path, port)
+        prometheus = Prometheus(tmp_path, f"127.0.0.1:{port}")
         try:
             _good_day(house, prometheus)
             _outage(house, prometheus)
+        finally:
+            prometheus.process.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_real_prometheus_scrapes_a_gateway_as_the_example_says(tmp_path: Path) -> None:
+    """Two processes behind one port, and a secret in front of their metrics."""
+    require_module("uvicorn", "httpx2", "werkzeug", "jwt")
+    from gatewaying import ADMIN_TOKEN, ask, running
+
+    (place,) = yaml.safe_load((EXAMPLES / "prometheus.yml").read_text())["scrape_configs"]
+    (tmp_path / place["authorization"]["credentials_file"]).write_text(ADMIN_TOKEN)
+    settings = {
+        "access_token_jwks_uri": (tmp_path / "none.json").as_uri(),
+        "access_token_signing_algorithm": "ES256",
+        "channel_token_optional": True,
+        "admin_token": ADMIN_TOKEN,
+        "gateway": {"metrics": True, "upstream": "http://127.0.0.1:9"},
+    }
+    with running(tmp_path, settings, "--workers", "2") as gateway:
+        prometheus = Prometheus(tmp_path, gateway.origin.removeprefix("http://"), **place)
+        try:
+            for _ in range(10):
+                assert ask(gateway.origin).status == 401
+            refused = 'sum(jwt_signer_decisions_total{job="jwt-signer", reason="token_missing"})'
+            assert eventually(lambda: [one["value"][1] for one in prometheus.query(refused)] == ["10"], 60)
         finally:
             prometheus.process.stop()
 
