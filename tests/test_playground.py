@@ -83,8 +83,9 @@ def test_calls_stand_at_the_step_that_made_them(playground: Playground) -> None:
 def test_the_same_token_again_is_remembered_until_a_purge(playground: Playground) -> None:
     given = opening(playground, "opaque")
     assert playground.send(given)["remembered"] is False
-    again = playground.send(given)
-    assert (again["remembered"], "verify" in stations(again)) == (True, False)
+    # not at once, where our keys rotated a moment ago: no verdict outlives new keys
+    again = next(story for _ in range(10) if (story := playground.send(given))["remembered"])
+    assert "verify" not in stations(again)
     assert "revoked" in playground.change(given["tokens"][0], "revoke")["said"]
     assert playground.send(given)["reason"] == "accepted"
     said = playground.ask("gateway", do="forget", settings=given["settings"])["said"]
