@@ -57,7 +57,8 @@ RULES: Mapping[str, Rule] = {
         "tokens/claims tokens/checks",
     ),
     "S13": Rule(
-        "`iss`, `sub` and `jti` are text; an issuer is compared whole.", "tokens/claims tokens/checks"
+        "`iss`, `sub` and `jti` are text; an issuer is compared whole.",
+        "tokens/claims tokens/checks flows/issuers flows/discovery",
     ),
     "S14": Rule("`aud` is text or a list of texts, compared whole.", "tokens/checks"),
     "S15": Rule("Scopes are separated by single spaces, or a list of whole values.", "tokens/checks"),
@@ -82,11 +83,11 @@ RULES: Mapping[str, Rule] = {
     "S23": Rule("The server's environ and scope stay as they are.", "asgi wsgi"),
     "S24": Rule(
         "Fetches follow no redirect, proxy or cookie, and have a time limit and a size cap.",
-        "drivers/transport drivers/async_transport flows/documents settings/addresses",
+        "drivers/transport drivers/async_transport flows/documents flows/discovery settings/addresses",
     ),
     "S25": Rule(
-        "One fetch at a time per set, rests in between, and a good set stays until another replaces it.",
-        "flows/remote drivers/blocking drivers/asynchronous",
+        "One fetch at a time per set, rests in between; a good set stays until it is replaced or too old.",
+        "flows/remote flows/breaker drivers/blocking drivers/asynchronous",
     ),
     "S26": Rule(
         "Introspection: a form, `active` exactly true, and the same checks; no fallback.",

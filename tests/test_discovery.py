@@ -69,6 +69,7 @@ def test_a_provider_that_is_down_is_asked_once() -> None:
     assert len(stepper.exchanges) == 1
 
 
+@pytest.mark.rule("S13")
 @pytest.mark.parametrize(
     "issuer", [f"{ISSUER}/", ISSUER.upper(), "https://evil.example", None, [ISSUER], {"issuer": ISSUER}]
 )
@@ -80,6 +81,7 @@ def test_metadata_of_somebody_else_end_the_search(issuer: object) -> None:
     assert len(stepper.exchanges) == 1
 
 
+@pytest.mark.rule("S24")
 @pytest.mark.parametrize(
     "address",
     ["http://idp.example/keys", "file:///etc/passwd", "ftp://a/keys", "https://u:p@a/keys", "keys", 7, None],
@@ -133,6 +135,7 @@ def test_metadata_are_read_again_after_the_rotate_period() -> None:
     assert len(stepper.exchanges) == 2
 
 
+@pytest.mark.rule("S25")
 def test_a_provider_that_never_answered_is_not_asked_by_everybody() -> None:
     clock = FrozenClock()
     discovery = Discovery(Issuer(ISSUER), Clock.of(clock), interval=30, period=0)

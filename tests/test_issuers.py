@@ -56,6 +56,7 @@ def opened(adapter: str, issuers: object, clock: FrozenClock | None = None, **mo
     return adapter_named(adapter).open(settings, {"keyset_store": STORE, "clock": clock or FrozenClock(NOW)})
 
 
+@pytest.mark.rule("S7", "S13")
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_made_up_issuers_cost_nothing_but_their_refusal(
     adapter: str, site: tuple[Site, str], caplog: pytest.LogCaptureFixture
@@ -96,6 +97,7 @@ def test_one_url_is_fetched_once_for_all_who_name_it(adapter: str, site: tuple[S
     runner.close()
 
 
+@pytest.mark.rule("S7")
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_a_stranger_can_not_force_a_reload_of_anybodys_keys(adapter: str, site: tuple[Site, str]) -> None:
     provider, url = site
@@ -274,6 +276,7 @@ def test_what_an_issuer_says_is_what_its_tokens_are_judged_by(name: str) -> None
 # Two real providers -------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("S13")
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_two_real_providers_behind_one_header(
     adapter: str, oidc_provider: OidcProvider, oauth_toolkit: OAuthToolkit

@@ -186,6 +186,7 @@ def broken_proxy(provider: OidcProvider, open_fault_proxy: Callable[[int], Fault
     return open_fault_proxy(port)
 
 
+@pytest.mark.rule("S25")
 @pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("fault", ["blackhole", "refuse", "reset_after"])
 def test_with_the_breaker_open_nobody_waits(
@@ -259,6 +260,7 @@ def test_known_tokens_pass_while_the_provider_is_away(
     runner.close()
 
 
+@pytest.mark.rule("S25")
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_old_keys_of_a_real_provider_serve_for_so_long(adapter: str, oidc_provider: OidcProvider) -> None:
     clock = FrozenClock(time.time())
