@@ -101,9 +101,29 @@ WEAK: dict[str, dict[str, Any]] = {
     "W011": {"access_token_jwks_uri": None},
     "W012": {"verify_access_token_expiry": False},
     "W013": {"jwks_reload_interval": 0},
-    "W060": {"keyset_store": "memory://"},
-    "W061": {"keyset_encryption_keys": None},
-    "W062": {"cache": "django://default"},
+    "W014": {
+        "access_token_jwks_uri": None,
+        "access_token_issuers_allowed": None,
+        "access_token_trusted_issuers": {
+            "https://a.example": {"jwks_uri": "https://issuer.example/jwks"},
+            "https://b.example": {"jwks_uri": "https://issuer.example/jwks"},
+        },
+    },
+    "W015": {"access_token_jwks_uri": None, "access_token_discovery": "http://issuer.example"},
+    "W040": {"access_token_dpop": "allowed"},
+    "W041": {"access_token_dpop": "allowed", "access_token_dpop_nonces": True},
+    "W042": {"client_certificate_header": "X-Client-Cert"},
+    "W060": {
+        "access_token_subject_pairwise_secret": "s" * 32,
+        "access_token_subject_pairwise_sector": "https://orders.example",
+        "original_access_token_upstream_header": "X-Original",
+    },
+    "W090": {"resource": "https://api.example", "access_token_audiences_allowed": None},
+    "W091": {"resource": "https://api.example", "access_token_issuers_allowed": ["issuer"]},
+    "W092": {"access_token_report_only": ["audience"]},
+    "W510": {"keyset_store": "memory://"},
+    "W511": {"keyset_encryption_keys": None},
+    "W512": {"cache": "django://default"},
 }
 
 
@@ -121,22 +141,22 @@ def test_what_matters_in_production_only() -> None:
     desk = {**STRONG, "keyset_encryption_keys": None, "cache": "django://default"}
     assert ids(JWT_SIGNER=desk) == []
     assert ids(JWT_SIGNER=desk, DEBUG=True, deploy=True) == [
-        "jwt_signer.W061",
-        "jwt_signer.W062",
-        "jwt_signer.W063",
+        "jwt_signer.W511",
+        "jwt_signer.W512",
+        "jwt_signer.W513",
     ]
 
 
 @pytest.mark.parametrize(
     "option, number",
     [
-        ({"keyset_store": "django://nowhere"}, "E052"),
-        ({"cache": "django://nowhere"}, "E053"),
-        ({"consumers": "django://shop.Customer"}, "E054"),
-        ({"consumers": "django://auth?custom_id=nothing"}, "E054"),
-        ({"consumers": "django://auth?shoe_size=id"}, "E054"),
-        ({"consumers": "no.such.module"}, "E055"),
-        ({"keyset_store": "no.such.module"}, "E055"),
+        ({"keyset_store": "django://nowhere"}, "E502"),
+        ({"cache": "django://nowhere"}, "E503"),
+        ({"consumers": "django://shop.Customer"}, "E504"),
+        ({"consumers": "django://auth?custom_id=nothing"}, "E504"),
+        ({"consumers": "django://auth?shoe_size=id"}, "E504"),
+        ({"consumers": "no.such.module"}, "E505"),
+        ({"keyset_store": "no.such.module"}, "E505"),
         ({"keyset_store": "no://such"}, "E026"),
     ],
 )
@@ -146,20 +166,20 @@ def test_services_that_are_not_there(option: dict[str, str], number: str) -> Non
 
 def test_the_app_is_missing() -> None:
     with override_settings(INSTALLED_APPS=["django.contrib.contenttypes"]):
-        assert [message.id for message in check_settings()] == ["jwt_signer.E056"]
+        assert [message.id for message in check_settings()] == ["jwt_signer.E506"]
 
 
 def test_policies_name_their_own_problems() -> None:
     with override_settings(JWT_SIGNER={"default": STRONG, "partners": {**STRONG, "realm": "ä"}}):
         (found,) = check_settings()
     assert (found.id, found.msg.split()[0]) == ("jwt_signer.E029", "partners.realm")
-    assert ids(JWT_SIGNER={"partners": STRONG}) == ["jwt_signer.E051"]
+    assert ids(JWT_SIGNER={"partners": STRONG}) == ["jwt_signer.E501"]
 
 
 def test_views_with_a_policy_that_is_not_there() -> None:
     with override_settings(JWT_SIGNER={"default": STRONG, "partners": STRONG}):
         (found,) = check_views()
-    assert found.id == "jwt_signer.E060"
+    assert found.id == "jwt_signer.E510"
     assert found.msg.startswith("django_project.views.unknown_policy has the policy 'nobody'")
 
 
@@ -169,24 +189,24 @@ class TestOrder:
         assert ids(MIDDLEWARE=order) == []
 
     def test_missing(self) -> None:
-        assert ids(MIDDLEWARE=[SECURITY]) == ["jwt_signer.W051"]
+        assert ids(MIDDLEWARE=[SECURITY]) == ["jwt_signer.W501"]
 
     def test_twice(self) -> None:
-        assert ids(MIDDLEWARE=[OURS, OURS]) == ["jwt_signer.E061"]
+        assert ids(MIDDLEWARE=[OURS, OURS]) == ["jwt_signer.E511"]
 
     @pytest.mark.parametrize("late", [SECURITY, LOCALE])
     def test_too_high(self, late: str) -> None:
-        assert ids(MIDDLEWARE=[OURS, late]) == ["jwt_signer.W052"]
+        assert ids(MIDDLEWARE=[OURS, late]) == ["jwt_signer.W502"]
 
     @pytest.mark.parametrize("early", [AUTHENTICATION, REMOTE_USER, FETCH])
     def test_too_low(self, early: str) -> None:
-        assert ids(MIDDLEWARE=[early, OURS]) == ["jwt_signer.W053"]
+        assert ids(MIDDLEWARE=[early, OURS]) == ["jwt_signer.W503"]
 
     def test_subclasses_count(self) -> None:
-        assert ids(MIDDLEWARE=["test_django_checks.Logins", OURS]) == ["jwt_signer.W053"]
+        assert ids(MIDDLEWARE=["test_django_checks.Logins", OURS]) == ["jwt_signer.W503"]
 
     def test_users_below_authentication(self) -> None:
-        assert ids(MIDDLEWARE=[OURS, USERS, AUTHENTICATION]) == ["jwt_signer.W054"]
+        assert ids(MIDDLEWARE=[OURS, USERS, AUTHENTICATION]) == ["jwt_signer.W504"]
         assert ids(MIDDLEWARE=[OURS, AUTHENTICATION, USERS]) == []
 
     def test_what_can_not_be_imported_is_left_to_django(self) -> None:

@@ -8,8 +8,9 @@ from anyio import to_thread
 
 from jwt_signer_mw.asgi import JWTSignerMiddleware, UnknownScope, answer, inner_path
 from jwt_signer_mw.drivers.async_transport import HttpxTransport
-from jwt_signer_mw.tenants.book import MISDIRECTED, Book
+from jwt_signer_mw.tenants.book import Book
 from jwt_signer_mw.tenants.choosing import TENANT, Asked, Tenants, asked_host
+from jwt_signer_mw.tenants.refusing import MISDIRECTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,7 +112,5 @@ def _asked(scope: Scope) -> tuple[Asked, bool]:
     """What is asked for, and whether it is clear of whom."""
     hosts = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"]
     raw = scope.get("raw_path")
-    targets = [scope["path"], *([] if raw is None else [raw.decode("latin-1")])]
-    found = {asked_host(",".join(hosts), target) for target in targets}
-    host = found.pop() if len(found) == 1 else None
+    host = asked_host(",".join(hosts), scope["path"], None if raw is None else raw.decode("latin-1"))
     return Asked(host or "", inner_path(scope), scope.get("method", "GET")), host is not None

@@ -13,28 +13,21 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from jwt_signer_mw.caches import open_cache
 from jwt_signer_mw.clock import Clock
 from jwt_signer_mw.errors import ConfigurationError
-from jwt_signer_mw.events import Decided, log_refusal
 from jwt_signer_mw.keysets.store import open_store
-from jwt_signer_mw.messages import Rejection
 from jwt_signer_mw.observing import Observers
 from jwt_signer_mw.settings import Settings
-from jwt_signer_mw.wire import dump_json
+from jwt_signer_mw.tenants.refusing import BROKEN, MISDIRECTED, RETRY, UNAVAILABLE, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jwt_signer_mw.assembly import Services
     from jwt_signer_mw.errors import Problem
+    from jwt_signer_mw.messages import Rejection
     from jwt_signer_mw.tenants.choosing import Asked, Tenants
 
 log = logging.getLogger("jwt_signer_mw.tenants")
 
-MISDIRECTED = 421  # RFC 9110 section 15.5.20
-BROKEN = 500
-UNAVAILABLE = 503
-REASONS = {MISDIRECTED: "tenant_unknown", BROKEN: "tenant_unusable", UNAVAILABLE: "tenant_unavailable"}
-_MESSAGES = {MISDIRECTED: "Misdirected Request", BROKEN: "An unexpected error occurred"}
-RETRY = 5.0  # seconds until a tenant that could not be had is asked for again
 MAX_STRANGERS = 1_000  # that are remembered: clients make up as many as they like
 LOCKS = 16
 
@@ -104,17 +97,7 @@ class Book(Generic[M]):
         return [entry.middleware for entry in [*self._known.values()] if entry.middleware is not None]
 
     def refuse(self, status: int, asked: Asked) -> Rejection:
-        """The answer where nobody judges the request; told like any refusal."""
-        event = Decided(status, REASONS[status], asked.method, asked.path, detail=f"host {asked.host[:64]!r}")
-        log_refusal(event)
-        for observer in self._observers:
-            observer(event)
-        body = dump_json({"message": _MESSAGES.get(status, "Service Unavailable")})
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        headers.append(("Cache-Control", "no-store"))
-        if status == UNAVAILABLE:
-            headers.append(("Retry-After", str(int(RETRY))))
-        return Rejection(status, REASONS[status], tuple(headers), body)
+        return refuse(status, asked, self._observers)
 
     def _look_up(self, name: str) -> Entry[M]:
         old, ticks = self._known.get(name), self._ticks()

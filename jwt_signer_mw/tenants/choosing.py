@@ -101,23 +101,28 @@ def normal_host(host: str) -> str:
     return found[1] if found else ""
 
 
-def asked_host(header: str | None, target: str | None) -> str | None:
+def asked_host(header: str | None, *targets: str | None) -> str | None:
     """The host of a request, normal; empty where it names none. None: it is not clear which it is.
 
-    `header` is the value of `Host`, `target` the request target as sent, if the server tells. A target in
-    absolute form has a host of its own, which servers may or may not prefer (RFC 9112 section 3.2.2), so it
-    has to be the same. No other header counts: a client writes into `X-Forwarded-Host` what it likes.
+    `header` is the value of `Host`, `targets` is the request target as sent, in as many ways as the server
+    tells it. One in absolute form has a host of its own, which servers may or may not prefer (RFC 9112
+    section 3.2.2), so it has to be the same. No other header counts: a client writes into
+    `X-Forwarded-Host` what it likes.
     """
     host = normal_host(header or "")
     if header and not host:
         return None
-    if target is not None and _ABSOLUTE.match(target):
-        try:
-            named = normal_host(urlsplit(target).netloc)
-        except ValueError:
+    for target in targets:
+        if target is not None and _ABSOLUTE.match(target) and _named_in(target) != host:
             return None
-        return host if named == host else None
     return host
+
+
+def _named_in(target: str) -> str | None:
+    try:
+        return normal_host(urlsplit(target).netloc) or None
+    except ValueError:
+        return None
 
 
 def _no_name(name: object) -> Problem:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Unpack
 
 from jwt_signer_mw.drivers.transport import RequestsTransport
 from jwt_signer_mw.request.responses import status_line
-from jwt_signer_mw.tenants.book import MISDIRECTED, Book
+from jwt_signer_mw.tenants.book import Book
 from jwt_signer_mw.tenants.choosing import TENANT, Asked, Tenants, asked_host
+from jwt_signer_mw.tenants.refusing import MISDIRECTED
 from jwt_signer_mw.wsgi import JWTSignerMiddleware, decoded
 
 if TYPE_CHECKING:
@@ -86,9 +87,11 @@ class TenantsMiddleware:
         return JWTSignerMiddleware(self.app, settings, **services)
 
 
+TARGETS = ("RAW_URI", "REQUEST_URI", "PATH_INFO")  # where servers tell what was asked for
+
+
 def _asked(environ: WSGIEnvironment) -> tuple[Asked, bool]:
     """What is asked for, and whether it is clear of whom."""
-    target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or environ.get("PATH_INFO")
-    host = asked_host(environ.get("HTTP_HOST"), target)
+    host = asked_host(environ.get("HTTP_HOST"), *map(environ.get, TARGETS))
     path = decoded(environ.get("PATH_INFO", ""))
     return Asked(host or "", path, environ["REQUEST_METHOD"]), host is not None

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core import checks
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from django_jwt_signer import conf, services
+from django_jwt_signer import conf, hosts, services
 from django_jwt_signer.marks import UNCHECKED, policy_of
 from django_jwt_signer.order import find_disorder
 from jwt_signer_mw.errors import ConfigurationError, Problem
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from django_jwt_signer.conf import Configured
 
 TAG = "jwt_signer"
-FIRST_NUMBERS = {"settings": 0, "django": 50, "keysets": 80, "assembly": 90, "backends": 95}
+FIRST_NUMBERS = {
+    "settings": 0,
+    "django": 500,
+    "tenants": 700,
+    "keysets": 800,
+    "assembly": 900,
+    "backends": 950,
+}
 
 
 @checks.register(TAG, checks.Tags.security)
@@ -69,6 +76,10 @@ def examine() -> tuple[dict[str, Configured], list[Problem]]:
         except ConfigurationError as error:
             found += error.problems
         problems += (conf.named(name, problem) for problem in found)
+    try:
+        hosts.open_hosts(getattr(settings, conf.TENANTS, None), policies)
+    except ConfigurationError as error:
+        problems += error.problems
     return policies, problems
 
 

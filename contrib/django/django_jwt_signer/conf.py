@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SETTING = "JWT_SIGNER"
-SETTINGS = (SETTING, "AUTH_USER_MODEL")  # that policies are built from
+TENANTS = "JWT_SIGNER_TENANTS"
+SETTINGS = (SETTING, TENANTS, "AUTH_USER_MODEL")  # that policies are built from
 SERVICES = ("transport", "clock")  # keywords of the core's middlewares, but no options
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.signals import setting_changed
 
 from django_jwt_signer import conf, services
 from django_jwt_signer.headers import ManagedHeaders
+from django_jwt_signer.hosts import open_hosts
 from django_jwt_signer.policy import Policy
 from jwt_signer_mw.assembly import link_shadows
 from jwt_signer_mw.errors import ConfigurationError
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
     from jwt_signer_mw.errors import Problem
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.purge import Purge, Purged
+    from jwt_signer_mw.tenants.hosts import Hosts
 
 
 class Gate:
     """Policies by name, and the headers that they guard together."""
 
-    def __init__(self, policies: Mapping[str, Policy]) -> None:
+    def __init__(self, policies: Mapping[str, Policy], hosts: Hosts | None = None) -> None:
+        """`hosts` choose among the policies where a view names none."""
         self.policies = policies
+        self.hosts = hosts
         self.managed = ManagedHeaders(policy.pipeline for policy in policies.values())
         self.metadata = Directory((one.pipeline.metadata, one) for one in policies.values())
 
@@ -55,15 +60,20 @@ def current_gate() -> Gate:
 def _build() -> Gate:
     policies: dict[str, Policy] = {}
     problems: list[Problem] = []
-    for name, configured in conf.load_policies().items():
+    loaded = conf.load_policies()
+    hosts = open_hosts(getattr(settings, conf.TENANTS, None), loaded)
+    for name, configured in loaded.items():
         try:
-            policies[name] = Policy(name, configured.settings, **services.open_services(configured))
+            opened = services.open_services(configured)
+            if hosts is not None and name in hosts.names:
+                opened["tenant"] = name
+            policies[name] = Policy(name, configured.settings, **opened)
         except ConfigurationError as error:
             problems += (conf.named(name, problem) for problem in error.problems)
     if problems:
         raise ConfigurationError(problems)
     link_shadows({name: policy.assembly for name, policy in policies.items()})
-    return Gate(policies)
+    return Gate(policies, hosts)
 
 
 def _forget(*, setting: str, **_: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from django.utils.cache import patch_vary_headers
 
 from django_jwt_signer.headers import RequestHeaders
+from django_jwt_signer.hosts import choose_policy
 from django_jwt_signer.http import RefusedResponse, SignedRequest, answer_with
 from django_jwt_signer.marks import DEFAULT, ENDPOINTS, EXEMPT, UNCHECKED
 from django_jwt_signer.signals import atell, tell
@@ -61,7 +62,7 @@ class Passage:
         if decision is None:
             decision = self.policy.driver.run(self._flow())
         response = self._settle(decision)
-        tell(self.request, policy_name)
+        tell(self.request, self._name)
         return response
 
     async def acheck(self, policy_name: str) -> HttpResponse | None:
@@ -70,7 +71,7 @@ class Passage:
         if decision is None:
             decision = await self.policy.async_driver.run(self._flow())
         response = self._settle(decision)
-        await atell(self.request, policy_name)
+        await atell(self.request, self._name)
         return response
 
     def refuse(self, refusal: Refusal) -> RefusedResponse:
@@ -79,13 +80,13 @@ class Passage:
         A view may give an answer of its own instead: the challenge is added to it.
         """
         response = self._answer_for_view(refusal)
-        tell(self.request, self.policy_name or DEFAULT)
+        tell(self.request, self._name)
         return response
 
     async def arefuse(self, refusal: Refusal) -> RefusedResponse:
         """`refuse` on an event loop."""
         response = self._answer_for_view(refusal)
-        await atell(self.request, self.policy_name or DEFAULT)
+        await atell(self.request, self._name)
         return response
 
     def finish(self, response: HttpResponseBase) -> None:
@@ -105,11 +106,21 @@ class Passage:
             if policy_name == EXEMPT:
                 self.policy.pipeline.let_through(self.request.method or "", self.request.path_info)
             return Forward()
+        if policy_name == DEFAULT and self.gate.hosts is not None:
+            chosen = choose_policy(self.gate.hosts, self.request)
+            if not isinstance(chosen, str):
+                return chosen
+            policy_name = chosen
         policy = self.gate.policies.get(policy_name)
         if policy is None:
             return self._reject(InternalError(f"no policy is named {policy_name!r}", option="JWT_SIGNER"))
         self.policy = policy
         return self._recall()
+
+    @property
+    def _name(self) -> str:
+        """Of the policy that judged, for those who hear of it."""
+        return self.policy.name if self.policy_name == DEFAULT else self.policy_name or DEFAULT
 
     def _recall(self) -> Forward | None:
         return self.policy.recall(self.request, self._headers.taken)

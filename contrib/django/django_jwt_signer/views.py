@@ -10,6 +10,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from django_jwt_signer.connections import without_request_transaction
 from django_jwt_signer.gate import current_gate
+from django_jwt_signer.hosts import choose_policy, raw_path
+from django_jwt_signer.http import answer_with
 from django_jwt_signer.marks import DEFAULT, ENDPOINTS, mark
 from django_jwt_signer.passage import passage_of
 from jwt_signer_mw.flows.administration import Administration, AdminRequest
@@ -18,21 +20,25 @@ from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
 from jwt_signer_mw.wsgi import environ_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.http import HttpRequest
 
     from django_jwt_signer.gate import Gate
+    from django_jwt_signer.policy import Policy
     from jwt_signer_mw.flows.remote import Remote
+    from jwt_signer_mw.settings import Settings
 
 
 class AllKeysets:
     """The key sets of all policies; one that several of them have in one store counts once."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self._policies = tuple(policies)
 
     def sets(self) -> tuple[Named | Remote, ...]:
         found: dict[object, Named | Remote] = {}
-        for policy in self._gate.policies.values():
+        for policy in self._policies:
             store = policy.settings.keyset_store
             place = store if isinstance(store, str) else id(store)
             for keys in policy.assembly.keyring.sets():
@@ -43,13 +49,27 @@ class AllKeysets:
 @lru_cache(maxsize=1)
 def _administration(gate: Gate) -> Administration:
     default = gate.policies[DEFAULT]
-    return Administration(AllKeysets(gate), default.settings, default.assembly.clock, purge=gate.purge)
+    sets = AllKeysets(gate.policies.values())
+    return Administration(sets, default.settings, default.assembly.clock, purge=gate.purge)
+
+
+@lru_cache(maxsize=1_000)
+def _administration_of(policy: Policy, settings: Settings) -> Administration:
+    """Of one tenant: what is not its own is not shown, and not touched."""
+    purge = policy.pipeline.purge
+    return Administration(AllKeysets([policy]), settings, policy.assembly.clock, purge=purge)
 
 
 def key_sets(request: HttpRequest, name: str = "") -> HttpResponse:  # noqa: ARG001
     """Whatever the core answers; it reads the name of the set from the path itself."""
     gate = current_gate()
-    answer = gate.policies[DEFAULT].driver.run(_administration(gate).answer(_admin_request(request)))
+    administration = _administration(gate)
+    if gate.hosts is not None:
+        chosen = choose_policy(gate.hosts, request)
+        if not isinstance(chosen, str):
+            return answer_with(chosen, request.method)
+        administration = _administration_of(gate.policies[chosen], gate.policies[DEFAULT].settings)
+    answer = gate.policies[DEFAULT].driver.run(administration.answer(_admin_request(request)))
     content = b"" if request.method == "HEAD" else answer.body
     response = HttpResponse(content, status=answer.status)
     del response["Content-Type"]  # an answer without content has none
@@ -66,19 +86,11 @@ def _admin_request(request: HttpRequest) -> AdminRequest:
     return AdminRequest(
         request.method or "",
         request.path,
-        _raw_path(request),
+        raw_path(request),
         {name: sent[environ_key(name)] for name in HEADERS if environ_key(name) in sent},
         request.read(MAX_BODY + 1) if request.method == "POST" else b"",
         request.META.get("HTTP_HOST", ""),
     )
-
-
-def _raw_path(request: HttpRequest) -> str | None:
-    """The path as it was sent, if the server tells."""
-    raw: bytes | None = getattr(request, "scope", {}).get("raw_path")
-    if raw is not None:
-        return raw.decode("latin-1")
-    return request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
 
 
 # The bearer secret is the protection against forged requests (decision 31): no cookie authorises anything.

@@ -14,6 +14,7 @@ from jwt_signer_mw.settings.loading import OPTIONS, PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TENANTS = "JWT_SIGNER_TENANTS"  # the one that maps hosts to policies
 SETTINGS = "JWT_SIGNER"  # the key of `app.config` that holds a mapping
 ENDPOINTS = ("admin_path", "admin_token")  # options about the key set endpoints
 
@@ -40,7 +41,7 @@ def load_policies(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
 
 def _keys(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in config.items():
-        if key.startswith(PREFIX):
+        if key.startswith(PREFIX) and key != TENANTS:
             yield key.removeprefix(PREFIX).lower(), value
 
 

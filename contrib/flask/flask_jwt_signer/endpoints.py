@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, current_app, request
 
 from flask_jwt_signer.explaining import Explainer
-from flask_jwt_signer.gate import NAME, TAKEN
+from flask_jwt_signer.gate import NAME, TAKEN, shown
 from flask_jwt_signer.marks import DEFAULT, EXEMPT, mark
 from jwt_signer_mw.flows.administration import Administration
 from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.wsgi import WSGIAdministration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import WSGIApplication
     from flask import Flask
     from werkzeug import Response
 
     from flask_jwt_signer.gate import Gate
+    from flask_jwt_signer.policy import Policy
     from jwt_signer_mw.flows.remote import Remote
+    from jwt_signer_mw.settings import Settings
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # the core says which are allowed
 
@@ -26,16 +31,25 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # the co
 class AllKeysets:
     """The key sets of all policies; one that several of them have in one store counts once."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self._policies = tuple(policies)
 
     def sets(self) -> tuple[Named | Remote, ...]:
         found: dict[object, Named | Remote] = {}
-        for policy in self._gate.policies.values():
+        for policy in self._policies:
             for keys in policy.assembly.keyring.sets():
                 store = id(policy.assembly.keyset_store)
                 found.setdefault((keys.name, store) if isinstance(keys, Named) else keys, keys)
         return tuple(found.values())
+
+
+def _of_one(policy: Policy, settings: Settings) -> WSGIAdministration:
+    """The endpoints of one tenant: what is not its own is not shown, and not touched."""
+    assembly = policy.assembly
+    purge, explain = policy.pipeline.purge, assembly.explainer.explain
+    sets = AllKeysets([policy])
+    administration = Administration(sets, settings, assembly.clock, explain=explain, purge=purge)
+    return WSGIAdministration(policy.driver, administration)
 
 
 def serve_keysets(app: Flask, gate: Gate) -> None:
@@ -44,16 +58,27 @@ def serve_keysets(app: Flask, gate: Gate) -> None:
     if default.settings.admin_path is None:
         return
     administration = Administration(
-        AllKeysets(gate),
+        AllKeysets(gate.policies.values()),
         default.settings,
         default.assembly.clock,
         explain=Explainer(gate).explain,
         purge=gate.purge,
     )
     admin = WSGIAdministration(default.driver, administration)
+    tenants = (
+        {}
+        if gate.hosts is None
+        else {name: _of_one(gate.policies[name], default.settings) for name in gate.hosts.names}
+    )
 
     def keysets(name: str = "") -> Response:  # noqa: ARG001  the core reads the path
-        response = current_app.response_class.from_app(admin, request.environ | request.environ[TAKEN])
+        found: WSGIApplication = admin
+        if gate.hosts is not None:
+            chosen = gate.choose(request.environ)
+            if not isinstance(chosen, str):
+                return shown(current_app, chosen, request.method)
+            found = tenants[chosen]
+        response = current_app.response_class.from_app(found, request.environ | request.environ[TAKEN])
         gate.tell_rotations()
         return response
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from flask import current_app
 
-from flask_jwt_signer.configuration import load_policies
+from flask_jwt_signer.configuration import TENANTS, load_policies
 from flask_jwt_signer.endpoints import serve_keysets
 from flask_jwt_signer.gate import NAME, Gate, gate_of
 from flask_jwt_signer.marks import DEFAULT, EXEMPT, mark
@@ -18,6 +18,7 @@ from flask_jwt_signer.signals import Teller
 from jwt_signer_mw.assembly import link_shadows
 from jwt_signer_mw.errors import ConfigurationError
 from jwt_signer_mw.flows.purge import Purge
+from jwt_signer_mw.tenants.hosts import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,11 +73,17 @@ class JWTSigner:
         if NAME in app.extensions:
             raise RuntimeError("This application has a JWTSigner already; use that one.")
         settings = load_policies(app.config, {**found_services(app), **self._settings})
-        gate = Gate(app, self._open_policies(app, settings), allow_preflight=self._allow_preflight)
+        tenants = app.config.get(TENANTS)
+        hosts = None if tenants is None else Hosts(tenants, settings, TENANTS)
+        names = frozenset() if hosts is None else hosts.names
+        policies = self._open_policies(app, settings, names)
+        gate = Gate(app, policies, allow_preflight=self._allow_preflight, hosts=hosts)
         gate.attach()
         serve_keysets(app, gate)
 
-    def _open_policies(self, app: Flask, settings: Mapping[str, Settings]) -> dict[str, Policy]:
+    def _open_policies(
+        self, app: Flask, settings: Mapping[str, Settings], tenants: frozenset[str]
+    ) -> dict[str, Policy]:
         stores, tell = Stores(app), Teller(app)
         policies: dict[str, Policy] = {}
         problems: list[Problem] = []
@@ -90,6 +97,7 @@ class JWTSigner:
                     clock=self._clock,
                     observers=(*self._observers, tell),
                     policy=name,
+                    tenant=name if name in tenants else "",
                 )
             except ConfigurationError as error:
                 problems += (problem for problem in error.problems if problem not in problems)

@@ -23,6 +23,7 @@ from jwt_signer_mw.flows.purge import purge_all
 from jwt_signer_mw.messages import IDENTITY, NOBODY, Forward
 from jwt_signer_mw.request.metadata import Directory
 from jwt_signer_mw.request.names import MAX_REMEMBERED_NAMES
+from jwt_signer_mw.tenants.refusing import MISDIRECTED, refuse
 from jwt_signer_mw.wsgi import decoded
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.purge import Purge, Purged
     from jwt_signer_mw.messages import Rejection
     from jwt_signer_mw.settings import Settings
+    from jwt_signer_mw.tenants.hosts import Hosts
 
 NAME = "jwt_signer"  # in `app.extensions`, and of the blueprint
 KEYSETS = f"{NAME}.keysets"  # the endpoint
@@ -59,8 +61,12 @@ class Taken(dict[str, str]):
 class Gate:
     """The policies of one application, by name, and the doors that they guard."""
 
-    def __init__(self, app: Flask, policies: Mapping[str, Policy], *, allow_preflight: bool) -> None:
+    def __init__(
+        self, app: Flask, policies: Mapping[str, Policy], *, allow_preflight: bool, hosts: Hosts | None = None
+    ) -> None:
+        """`hosts` choose among the policies where a view names none."""
         self.app = app
+        self.hosts = hosts
         self._application: WSGIApplication = app.wsgi_app
         self._allow_preflight = allow_preflight
         self._rotations: dict[str, float] = {}  # when a set was rotated last, by its id
@@ -102,12 +108,17 @@ class Gate:
         if taken is None:  # a context that was pushed by hand, as tests do
             taken = self._take_from(environ)
         if self._metadata and (server := self._metadata.find(decoded(environ["PATH_INFO"]), current.host)):
-            return _shown(self.app, server.show_metadata(current.method), current.method)
+            return shown(self.app, server.show_metadata(current.method), current.method)
         name = policy_of(self.app, current.endpoint)
         if name == EXEMPT or (self._allow_preflight and _is_preflight(current)):
             if current.endpoint != KEYSETS:  # they are not exempt, they have another rule
                 self._policies[DEFAULT].pipeline.let_through(current.method, current.path)
             return None
+        if name == DEFAULT and self.hosts is not None:
+            chosen = self.choose(environ)
+            if not isinstance(chosen, str):
+                return shown(self.app, chosen, current.method)
+            name = chosen
         policy = self._policies.get(name)
         if policy is None:
             self.refuse(InternalError(f"no policy is named {name!r}", option=SETTINGS))
@@ -119,6 +130,14 @@ class Gate:
         if keyset_rotated.receivers:
             self.tell_rotations()
         return None
+
+    def choose(self, environ: WSGIEnvironment) -> str | Rejection:
+        """The name of the policy for the host that was asked for, or the answer where there is none."""
+        assert self.hosts is not None  # noqa: S101  else nobody asks
+        targets = map(environ.get, ("RAW_URI", "REQUEST_URI"))
+        path, method = decoded(environ["PATH_INFO"]), environ["REQUEST_METHOD"]
+        name, asked = self.hosts.choose(environ.get("HTTP_HOST"), targets, path, method)
+        return refuse(MISDIRECTED, asked) if name is None else name
 
     def purge(self, purge: Purge) -> Flow[Purged]:
         """Forgets in all policies what was decided and answered about some tokens. Raises `StoreError`."""
@@ -188,9 +207,10 @@ def _refusal(environ: WSGIEnvironment, rejection: Rejection) -> RequestRefused:
     return refused(rejection)
 
 
-def _shown(app: Flask, shown: Rejection, method: str) -> Response:
-    body = b"" if method == "HEAD" else shown.body
-    return app.response_class(body, shown.status, [*shown.headers])
+def shown(app: Flask, answer: Rejection, method: str) -> Response:
+    """An answer that takes no way through error handlers."""
+    body = b"" if method == "HEAD" else answer.body
+    return app.response_class(body, answer.status, [*answer.headers])
 
 
 def _is_preflight(request: Request) -> bool:
