@@ -290,8 +290,22 @@ def test_what_is_past_is_forgotten_and_nothing_else() -> None:
 
 
 def test_a_shared_replay_is_an_atomic_claim() -> None:
-    replays, driver = SharedReplays(Shared(), 60), BlockingDriver(RequestsTransport())
-    assert [driver.run(replays.is_first("a")) for _ in range(2)] == [True, False]
+    own = MemoryReplays(1, 60, Clock.of(FrozenClock(NOW)))
+    replays, driver = SharedReplays(Shared(), 60, own), BlockingDriver(RequestsTransport())
+    assert [driver.run(replays.is_first(key)) for key in "aabb"] == [True, False, True, False]
+
+
+class Forgetful(Shared):
+    """As Django's DummyCache is: everything is added, and nothing is there."""
+
+    def claim(self, key: str, seconds: float) -> bool:
+        return True
+
+
+def test_a_process_remembers_though_the_cache_forgets(opened: Callable[..., Any]) -> None:
+    service, proof = opened(cache=Forgetful()), Proof(Bound())
+    assert service.send(sent(str(proof))).status == 200
+    assert service.send(sent(str(proof))).status == 401
 
 
 def test_two_processes_share_replays_in_redis(opened: Callable[..., Any]) -> None:

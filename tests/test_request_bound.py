@@ -95,6 +95,27 @@ def test_an_asgi_application_receives_the_messages_that_were_hashed() -> None:
     assert claims_in(header)["request"]["content-digest"] == digest(b"abcd")
 
 
+def test_a_flask_view_reads_the_form_that_was_hashed() -> None:
+    flask = pytest.importorskip("flask")
+    flask_jwt_signer = pytest.importorskip("flask_jwt_signer")
+    app = flask.Flask(__name__)
+    app.config["JWT_SIGNER"] = SETTINGS
+    flask_jwt_signer.JWTSigner(app, **services())
+    seen: list[Any] = []
+
+    def view() -> str:
+        seen.extend([dict(flask.request.form), flask.request.files["paper"].read()])
+        said = claims_in(flask.request.headers["Authorization"])["request"]["content-digest"]
+        return str(said)
+
+    app.add_url_rule("/orders", view_func=view, methods=["POST"])
+    headers = {"Authorization": f"Bearer {token()}"}
+    data = {"drink": "coffee", "paper": (BytesIO(b"a file"), "paper.txt")}
+    answer = app.test_client().post("/orders", data=data, headers=headers)
+    assert (answer.status_code, seen) == (200, [{"drink": "coffee"}, b"a file"])
+    assert answer.text != digest(b"")
+
+
 class Trickle(BytesIO):
     """Gives a byte at a time, as sockets may."""
 

@@ -24,17 +24,6 @@ class Replays(Protocol):
     def is_first(self, key: str) -> Flow[bool]: ...
 
 
-class SharedReplays:
-    """In the cache that all processes share: its `claim` is one atomic step."""
-
-    def __init__(self, cache: SharedCache, life: float) -> None:
-        self._cache = cache
-        self._life = life
-
-    def is_first(self, key: str) -> Flow[bool]:
-        return (yield from call(self._cache.claim, KIND + key, self._life))
-
-
 class MemoryReplays:
     """In this process. All entries live equally long, so the oldest goes first; none goes before its time.
 
@@ -53,11 +42,18 @@ class MemoryReplays:
 
     def is_first(self, key: str) -> Flow[bool]:
         yield from ()
-        now = self._ticks()
-        self._forget(now)
-        if len(self._entries) >= self._size:
+        if self.is_full():
             raise StoreError("the memory of DPoP proofs is full (dpop_replay_size)")
-        mine = (now + self._life,)
+        return self.add(key)
+
+    def is_full(self) -> bool:
+        """Of what is not past."""
+        self._forget(self._ticks())
+        return len(self._entries) >= self._size
+
+    def add(self, key: str) -> bool:
+        """Whether it was not there."""
+        mine = (self._ticks() + self._life,)
         return self._entries.setdefault(key, mine) is mine
 
     def _forget(self, now: float) -> None:
@@ -73,5 +69,24 @@ class MemoryReplays:
             entries.pop(oldest, None)
 
 
+class SharedReplays:
+    """In the cache that all processes share: its `claim` is one atomic step.
+
+    And in this process: not every cache keeps what it is given. Django's caches in memory drop entries when
+    there are many, and a cache that is switched off claims everything.
+    """
+
+    def __init__(self, cache: SharedCache, life: float, own: MemoryReplays) -> None:
+        self._cache = cache
+        self._life = life
+        self._own = own
+
+    def is_first(self, key: str) -> Flow[bool]:
+        if not (self._own.is_full() or self._own.add(key)):
+            return False
+        return (yield from call(self._cache.claim, KIND + key, self._life))
+
+
 def open_replays(cache: SharedCache, size: int, life: float, clock: Clock) -> Replays:
-    return SharedReplays(cache, life) if cache.blocking else MemoryReplays(size, life, clock)
+    own = MemoryReplays(size, life, clock)
+    return SharedReplays(cache, life, own) if cache.blocking else own

@@ -101,7 +101,7 @@ class BindingOptions(Part):
         "dpop_replay_size",
         Number(1, 10_000_000, integer=True),
         100_000,
-        "Proofs that a process without a shared cache remembers; when it is full, no more are accepted.",
+        "Proofs that a process remembers; when it is full and no cache is shared, no more are accepted.",
         since=SINCE,
     )
     max_bound_body_bytes: int = parameter(
