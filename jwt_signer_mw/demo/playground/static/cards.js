@@ -9,10 +9,13 @@ const pretty = (value) => JSON.stringify(value, null, 2);
 // What a JWT says, unverified; null for anything else.
 function peek(token) {
   try {
-    const parts = token.split(".").slice(0, 2).map((part) => {
-      const bytes = atob(part.replaceAll("-", "+").replaceAll("_", "/"));
-      return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (one) => one.charCodeAt(0))));
-    });
+    const parts = token
+      .split(".")
+      .slice(0, 2)
+      .map((part) => {
+        const bytes = atob(part.replaceAll("-", "+").replaceAll("_", "/"));
+        return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (one) => one.charCodeAt(0))));
+      });
     return parts.length === 2 ? {header: parts[0], claims: parts[1]} : null;
   } catch {
     return null;
@@ -35,32 +38,82 @@ export class Card {
     const id = this.id;
     const kinds = [...stage.kinds, {name: "raw", title: "as it stands in the field"}];
     this.sent = element("input", {type: "checkbox", id: id("sent"), checked: true});
-    this.carrier = element("input", {id: id("carrier"), class: "code", value: given.carrier, spellcheck: "false", autocomplete: "off"});
-    this.kind = element("select", {id: id("kind"), onchange: () => this.remake()}, kinds.map(({name, title}) => element("option", {value: name}, title)));
-    this.provider = element("select", {id: id("provider"), onchange: () => this.remake()}, stage.providers.map(({name}) => element("option", {value: name}, name)));
+    this.carrier = element("input", {
+      id: id("carrier"),
+      class: "code",
+      value: given.carrier,
+      spellcheck: "false",
+      autocomplete: "off",
+    });
+    this.kind = element(
+      "select",
+      {id: id("kind"), onchange: () => this.remake()},
+      kinds.map(({name, title}) => element("option", {value: name}, title)),
+    );
+    this.provider = element(
+      "select",
+      {id: id("provider"), onchange: () => this.remake()},
+      stage.providers.map(({name}) => element("option", {value: name}, name)),
+    );
     this.provider.value = given.provider;
-    this.token = element("textarea", {id: id("token"), class: "code token", rows: 3, spellcheck: "false", oninput: () => this.pasted()});
-    this.claims = element("textarea", {id: id("claims"), class: "code", rows: 9, spellcheck: "false", oninput: () => this.edited(), "aria-describedby": id("fault")});
-    this.header = element("textarea", {id: id("header"), class: "code", rows: 5, spellcheck: "false", oninput: () => this.edited(true), "aria-describedby": id("fault")});
+    this.token = element("textarea", {
+      id: id("token"),
+      class: "code token",
+      rows: 3,
+      spellcheck: "false",
+      oninput: () => this.pasted(),
+    });
+    this.claims = element("textarea", {
+      id: id("claims"),
+      class: "code",
+      rows: 9,
+      spellcheck: "false",
+      oninput: () => this.edited(),
+      "aria-describedby": id("fault"),
+    });
+    this.header = element("textarea", {
+      id: id("header"),
+      class: "code",
+      rows: 5,
+      spellcheck: "false",
+      oninput: () => this.edited(true),
+      "aria-describedby": id("fault"),
+    });
     this.fault = element("p", {id: id("fault"), class: "problem", role: "alert"});
-    const field = (name, text, input) => element("div", {class: "field"}, element("label", {for: id(name)}, text), input);
-    const button = (text, title, task) => element("button", {type: "button", title, onclick: () => this.act(task)}, text);
-    return element("fieldset", {class: "card token-card"},
+    const field = (name, text, input) =>
+      element("div", {class: "field"}, element("label", {for: id(name)}, text), input);
+    const button = (text, title, task) =>
+      element("button", {type: "button", title, onclick: () => this.act(task)}, text);
+    return element(
+      "fieldset",
+      {class: "card token-card"},
       element("legend", {}, TITLES[given.slot]),
       element("label", {class: "check"}, this.sent, "is sent"),
-      element("div", {class: "pair"}, field("carrier", "Header", this.carrier), field("provider", "Provider", this.provider)),
+      element(
+        "div",
+        {class: "pair"},
+        field("carrier", "Header", this.carrier),
+        field("provider", "Provider", this.provider),
+      ),
       field("kind", "How it is made", this.kind),
-      element("div", {class: "buttons", role: "group", "aria-label": `${TITLES[given.slot]}: change it`},
+      element(
+        "div",
+        {class: "buttons", role: "group", "aria-label": `${TITLES[given.slot]}: change it`},
         button("New", "Make a new one with the claims below", () => this.fresh()),
         button("Expire", "Let it end a second ago", () => this.change("expire")),
         button("Forge", "Change it, and keep the signature it had", () => this.change("tamper")),
-        button("Revoke", "Tell the provider that it is no longer good", () => this.revoke())),
+        button("Revoke", "Tell the provider that it is no longer good", () => this.revoke()),
+      ),
       field("claims", "Claims", this.claims),
-      element("details", {},
+      element(
+        "details",
+        {},
         element("summary", {}, "Token and header"),
         field("token", "Token, to paste another", this.token),
-        field("header", "Header of the JWT", this.header)),
-      this.fault);
+        field("header", "Header of the JWT", this.header),
+      ),
+      this.fault,
+    );
   }
 
   show({token, kind, header, claims}) {
@@ -103,7 +156,13 @@ export class Card {
 
   about() {
     const header = this.headerEdited ? this.read(this.header, "members of the header") : null;
-    return {provider: this.provider.value, kind: this.kind.value, claims: this.read(this.claims, "claims"), header, token: this.token.value.trim()};
+    return {
+      provider: this.provider.value,
+      kind: this.kind.value,
+      claims: this.read(this.claims, "claims"),
+      header,
+      token: this.token.value.trim(),
+    };
   }
 
   async make() {
@@ -120,19 +179,25 @@ export class Card {
   remake() {
     if (this.kind.value === "raw") return;
     this.headerEdited = false;
-    this.act(async () => {
-      const claims = this.read(this.claims, "claims");
-      const origin = this.origins[this.provider.value];
-      if (Object.values(this.origins).includes(claims.iss)) this.claims.value = pretty({...claims, iss: origin});
-      await this.make();
-    }, {quiet: true});
+    this.act(
+      async () => {
+        const claims = this.read(this.claims, "claims");
+        const origin = this.origins[this.provider.value];
+        if (Object.values(this.origins).includes(claims.iss))
+          this.claims.value = pretty({...claims, iss: origin});
+        await this.make();
+      },
+      {quiet: true},
+    );
   }
 
   // The same claims, from now on.
   async fresh() {
     const claims = this.read(this.claims, "claims");
     const now = Math.floor(Date.now() / 1000);
-    const jti = Array.from(crypto.getRandomValues(new Uint8Array(4)), (one) => one.toString(16).padStart(2, "0")).join("");
+    const jti = Array.from(crypto.getRandomValues(new Uint8Array(4)), (one) =>
+      one.toString(16).padStart(2, "0"),
+    ).join("");
     this.claims.value = pretty({...claims, iat: now, exp: now + 300, jti});
     if (this.kind.value === "raw") this.kind.value = "jwt";
     this.headerEdited = false;
@@ -171,7 +236,8 @@ export class Card {
 
 export function showCards(given, stage, act) {
   const cards = given.map((one) => new Card(one, stage, act));
-  for (const card of cards) card.origins = Object.fromEntries(stage.providers.map(({name, origin}) => [name, origin]));
+  for (const card of cards)
+    card.origins = Object.fromEntries(stage.providers.map(({name, origin}) => [name, origin]));
   byId("cards").replaceChildren(...cards.map((card) => card.node));
   return cards;
 }

@@ -16,7 +16,10 @@ const narrow = matchMedia("(max-width: 64rem)"); // the story is below the reque
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 let stage, policy, picture, player, world;
-let cards = [], scenario = "", story = null, sending = 0;
+let cards = [],
+  scenario = "",
+  story = null,
+  sending = 0;
 
 // Runs what a button does, says what came of it, and sends the request again if that is wished.
 async function act(task, {quiet = false} = {}) {
@@ -44,7 +47,12 @@ async function send() {
   byId("announced").textContent = ""; // or the same outcome again would not be read out
   delete document.body.dataset.story;
   const headers = [...(await Promise.all(cards.map((card) => card.ready()))).flat(), ...moreHeaders()];
-  const told = await ask("send", {settings: policy.text, method: byId("method").value, path: byId("path").value, headers});
+  const told = await ask("send", {
+    settings: policy.text,
+    method: byId("method").value,
+    path: byId("path").value,
+    headers,
+  });
   if (turn !== sending) return; // somebody was faster
   story = told;
   listSteps(story, stage.stations);
@@ -55,7 +63,9 @@ async function send() {
 }
 
 function moreHeaders() {
-  const lines = byId("more").value.split("\n").filter((line) => line.trim());
+  const lines = byId("more")
+    .value.split("\n")
+    .filter((line) => line.trim());
   return lines.map((line) => {
     const [name, ...rest] = line.split(":");
     return [name.trim(), rest.join(":").trim()];
@@ -82,8 +92,12 @@ function reset() {
   picture.show(null, 0);
   delete document.body.dataset.story;
   byId("steps").replaceChildren();
-  byId("sides").replaceChildren(element("p", {class: "note"}, "What the client sent, and what reached the upstream application."));
-  byId("steps").append(element("li", {class: "note"}, "Each step of the gateway, with the parameter behind it."));
+  byId("sides").replaceChildren(
+    element("p", {class: "note"}, "What the client sent, and what reached the upstream application."),
+  );
+  byId("steps").append(
+    element("li", {class: "note"}, "Each step of the gateway, with the parameter behind it."),
+  );
   byId("request-problem").textContent = "";
   showNothing("Ready. Change what you like, and send.");
 }
@@ -105,7 +119,13 @@ async function open(fragment) {
 }
 
 async function share() {
-  const state = {scenario, method: byId("method").value, path: byId("path").value, settings: policy.text, tokens: cards.map((card) => card.state())};
+  const state = {
+    scenario,
+    method: byId("method").value,
+    path: byId("path").value,
+    settings: policy.text,
+    tokens: cards.map((card) => card.state()),
+  };
   const {fragment, left_out: leftOut} = await ask("link", state);
   history.replaceState(null, "", `#${fragment}`);
   const without = leftOut.length ? ` Left out, as it may be secret: ${leftOut.join(", ")}.` : "";
@@ -118,8 +138,20 @@ async function share() {
 }
 
 function listScenarios() {
-  byId("scenarios").replaceChildren(...stage.scenarios.map(({name, title}, index) => element("li", {},
-    element("a", {href: `#scenario=${name}`, "data-name": name, onclick: (event) => choose(event, name)}, element("span", {class: "number", "aria-hidden": "true"}, String(index + 1)), title))));
+  byId("scenarios").replaceChildren(
+    ...stage.scenarios.map(({name, title}, index) =>
+      element(
+        "li",
+        {},
+        element(
+          "a",
+          {href: `#scenario=${name}`, "data-name": name, onclick: (event) => choose(event, name)},
+          element("span", {class: "number", "aria-hidden": "true"}, String(index + 1)),
+          title,
+        ),
+      ),
+    ),
+  );
 }
 
 // Also where the address stays the same: whoever chooses a scenario wants it as it was.

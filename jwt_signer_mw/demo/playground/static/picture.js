@@ -24,7 +24,7 @@ export class Picture {
 
   draw() {
     this.drawnFor = this.box.clientWidth;
-    const places = this.places = placesFor(this.drawnFor, this.stations, this.providers);
+    const places = (this.places = placesFor(this.drawnFor, this.stations, this.providers));
     const [width, height] = places.size;
     this.nodes = Object.fromEntries(this.stations.map((station) => [station.name, this.station(station)]));
     this.boxes = Object.fromEntries(places.providers.map((box) => [box.name, this.provider(box)]));
@@ -32,16 +32,25 @@ export class Picture {
     this.backLine = drawn("path", {class: "back"});
     this.backText = drawn("text", {class: "back-text"});
     this.title = drawn("title", {id: "picture-title"}, "The way of the request");
-    const svg = drawn("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "picture-title", class: places.kind},
+    const svg = drawn(
+      "svg",
+      {
+        viewBox: `0 0 ${width} ${height}`,
+        role: "img",
+        "aria-labelledby": "picture-title",
+        class: places.kind,
+      },
       this.title,
       drawn("rect", {class: "gateway", rx: 14, ...places.gateway}),
       drawn("text", {class: "gateway-label", ...places.label}, "GATEWAY"),
       drawn("path", {class: "road", d: places.road}),
-      this.travelled = drawn("path", {class: "road done"}),
+      (this.travelled = drawn("path", {class: "road done"})),
       this.backLine,
       Object.values(this.boxes).map(({group}) => group),
       Object.values(this.nodes).map(({group}) => group),
-      this.pulse, this.backText);
+      this.pulse,
+      this.backText,
+    );
     this.box.replaceChildren(svg);
     this.show(this.story, this.upTo);
   }
@@ -52,18 +61,38 @@ export class Picture {
     const sign = drawn("path", {class: "sign", transform: `translate(${at[name].x} ${at[name].y})`});
     const label = drawn("text", {class: "label", x: where.x, y: where.y, "text-anchor": where.anchor}, title);
     const more = drawn("text", {class: "more", x: where.x, y: where.y + 17, "text-anchor": where.anchor});
-    const group = drawn("g", {class: "station", "data-station": name},
-      drawn("circle", {cx: at[name].x, cy: at[name].y, r: radius}), sign, label, more);
+    const group = drawn(
+      "g",
+      {class: "station", "data-station": name},
+      drawn("circle", {cx: at[name].x, cy: at[name].y, r: radius}),
+      sign,
+      label,
+      more,
+    );
     return {group, sign, more};
   }
 
   provider(box) {
     const call = drawn("text", {class: "call", x: box.x + 14, y: box.y + 44});
-    const took = drawn("text", {class: "call", x: box.x + box.width - 10, y: box.y + 24, "text-anchor": "end"});
-    const group = drawn("g", {class: "provider", "data-provider": box.name},
+    const took = drawn("text", {
+      class: "call",
+      x: box.x + box.width - 10,
+      y: box.y + 24,
+      "text-anchor": "end",
+    });
+    const group = drawn(
+      "g",
+      {class: "provider", "data-provider": box.name},
       drawn("path", {class: "wire", d: this.places.call(box)}),
       drawn("rect", {rx: 10, x: box.x, y: box.y, width: box.width, height: box.height}),
-      drawn("text", {class: "label", x: box.x + 14, y: box.y + 24}, this.places.kind === "wide" ? `provider ${box.name}` : box.name), call, took);
+      drawn(
+        "text",
+        {class: "label", x: box.x + 14, y: box.y + 24},
+        this.places.kind === "wide" ? `provider ${box.name}` : box.name,
+      ),
+      call,
+      took,
+    );
     return {group, call, took};
   }
 
@@ -73,7 +102,12 @@ export class Picture {
     this.upTo = upTo;
     const steps = (story?.steps ?? []).slice(0, upTo);
     const isOver = story !== null && upTo >= story.steps.length;
-    for (const {name} of this.stations) this.mark(name, steps.filter((step) => step.station === name), isOver);
+    for (const {name} of this.stations)
+      this.mark(
+        name,
+        steps.filter((step) => step.station === name),
+        isOver,
+      );
     this.current(steps.at(-1), isOver);
     this.calls(steps);
     this.wayBack(isOver);
@@ -84,20 +118,29 @@ export class Picture {
     const worst = WORST.findLast((mark) => steps.some((step) => step.mark === mark));
     const state = worst ?? (isOver ? "skipped" : "waiting");
     group.setAttribute("data-state", name === "client" && worst ? "good" : state);
-    sign.setAttribute("d", name === "client" && worst ? SIGNS.good : SIGNS[state] ?? "");
-    more.textContent = steps.length ? summary(name, steps) : name === "consumer" && isOver && !this.story.refused_at ? "not mapped" : "";
+    sign.setAttribute("d", name === "client" && worst ? SIGNS.good : (SIGNS[state] ?? ""));
+    more.textContent = steps.length
+      ? summary(name, steps)
+      : name === "consumer" && isOver && !this.story.refused_at
+        ? "not mapped"
+        : "";
   }
 
   current(step, isOver) {
     const {at, kind} = this.places;
     const where = step ? at[step.station] : at.client;
-    const furthest = this.stations.findLast(({name}) => this.nodes[name].group.dataset.state !== "waiting" && this.nodes[name].group.dataset.state !== "skipped");
+    const furthest = this.stations.findLast(
+      ({name}) =>
+        this.nodes[name].group.dataset.state !== "waiting" &&
+        this.nodes[name].group.dataset.state !== "skipped",
+    );
     const end = furthest ? at[furthest.name] : at.client;
     const along = kind === "wide" ? `H ${end.x}` : `V ${end.y}`;
     this.travelled.setAttribute("d", `M ${at.client.x} ${at.client.y} ${along}`);
     this.pulse.setAttribute("transform", `translate(${where.x} ${where.y})`);
     this.pulse.classList.toggle("shown", Boolean(step) && !isOver);
-    for (const [name, {group}] of Object.entries(this.nodes)) group.classList.toggle("current", step?.station === name);
+    for (const [name, {group}] of Object.entries(this.nodes))
+      group.classList.toggle("current", step?.station === name);
   }
 
   calls(steps) {
@@ -122,8 +165,11 @@ export class Picture {
     this.backLine.setAttribute("d", isOver ? back(at[from]) : "");
     this.backText.textContent = isOver ? `${story.status} ${story.reason.replaceAll("_", " ")}` : "";
     for (const one of [this.backLine, this.backText]) one.setAttribute("data-outcome", story?.outcome ?? "");
-    for (const [name, value] of Object.entries({x: where.x, y: where.y, "text-anchor": where.anchor})) this.backText.setAttribute(name, value);
-    this.title.textContent = isOver ? described(story, this.stations) : "The way of the request: from the client through the gateway to the upstream application";
+    for (const [name, value] of Object.entries({x: where.x, y: where.y, "text-anchor": where.anchor}))
+      this.backText.setAttribute(name, value);
+    this.title.textContent = isOver
+      ? described(story, this.stations)
+      : "The way of the request: from the client through the gateway to the upstream application";
   }
 }
 
@@ -133,8 +179,16 @@ function summary(name, steps) {
   const stages = new Set(steps.map(({stage}) => stage));
   if (steps.some(({mark}) => mark === "bad")) return name === "upstream" ? "refused it" : "refused";
   const told = {
-    extract: () => `${steps.filter(({stage, mark}) => stage === "classified" && mark === "good").length || "no"} token${steps.filter(({stage}) => stage === "classified").length === 1 ? "" : "s"}`,
-    verify: () => (stages.has("introspection") ? (stages.has("signature") ? "both ways" : "introspected") : good ? "signature" : "not checked"),
+    extract: () =>
+      `${steps.filter(({stage, mark}) => stage === "classified" && mark === "good").length || "no"} token${steps.filter(({stage}) => stage === "classified").length === 1 ? "" : "s"}`,
+    verify: () =>
+      stages.has("introspection")
+        ? stages.has("signature")
+          ? "both ways"
+          : "introspected"
+        : good
+          ? "signature"
+          : "not checked",
     checks: () => `${good} passed`,
     consumer: () => (good ? "found" : "nobody"),
     resign: () => "signed anew",

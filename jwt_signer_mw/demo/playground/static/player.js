@@ -50,7 +50,10 @@ export class Player {
 
   at(upTo) {
     this.range.value = upTo;
-    this.range.setAttribute("aria-valuetext", upTo ? `${upTo} of ${this.steps.length}: ${this.steps[upTo - 1].text}` : "the start");
+    this.range.setAttribute(
+      "aria-valuetext",
+      upTo ? `${upTo} of ${this.steps.length}: ${this.steps[upTo - 1].text}` : "the start",
+    );
     byId("count").textContent = `${upTo} / ${this.steps.length}`;
     this.show(upTo);
     if (upTo === this.steps.length) this.end();

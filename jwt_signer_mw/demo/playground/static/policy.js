@@ -11,7 +11,9 @@ export class Policy {
     this.options = Object.fromEntries(stage.options.map((option) => [option.name, option]));
     this.timer = 0;
     this.asked = 0;
-    byId("options").replaceChildren(...stage.options.map(({name, help}) => element("option", {value: name}, help)));
+    byId("options").replaceChildren(
+      ...stage.options.map(({name, help}) => element("option", {value: name}, help)),
+    );
     this.area.addEventListener("input", () => this.soon());
     byId("option").addEventListener("input", () => this.help());
     byId("option").addEventListener("keydown", (event) => {
@@ -28,7 +30,10 @@ export class Policy {
 
   set text(value) {
     this.area.value = value;
-    this.area.rows = Math.min(16, Math.ceil(value.split("\n").reduce((rows, line) => rows + 1 + Math.floor(line.length / 44), 1)));
+    this.area.rows = Math.min(
+      16,
+      Math.ceil(value.split("\n").reduce((rows, line) => rows + 1 + Math.floor(line.length / 44), 1)),
+    );
     this.soon(0);
   }
 
@@ -51,9 +56,22 @@ export class Policy {
   show(problems) {
     const isBad = problems.some(({level}) => level === "error");
     this.area.setAttribute("aria-invalid", String(isBad));
-    byId("problems").replaceChildren(...alike(problems).map(({level, id, text, hint, options}) => element("li", {class: level},
-      element("p", {}, element("b", {}, level), options.flatMap((option) => [element("code", {}, option), " "]), prose(text)),
-      element("p", {class: "note"}, prose(hint), element("code", {class: "id"}, id)))));
+    byId("problems").replaceChildren(
+      ...alike(problems).map(({level, id, text, hint, options}) =>
+        element(
+          "li",
+          {class: level},
+          element(
+            "p",
+            {},
+            element("b", {}, level),
+            options.flatMap((option) => [element("code", {}, option), " "]),
+            prose(text),
+          ),
+          element("p", {class: "note"}, prose(hint), element("code", {class: "id"}, id)),
+        ),
+      ),
+    );
   }
 
   help() {

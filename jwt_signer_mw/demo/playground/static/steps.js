@@ -13,18 +13,32 @@ export function listSteps(story, stations) {
     if (groups.at(-1)?.title !== title) groups.push({title, station: step.station, items: []});
     groups.at(-1).items.push(line(step, index));
   });
-  byId("steps").replaceChildren(...groups.map(({title, station, items}) => element("li", {class: "at", "data-station": station},
-    element("h4", {}, title), element("ul", {}, items))));
+  byId("steps").replaceChildren(
+    ...groups.map(({title, station, items}) =>
+      element(
+        "li",
+        {class: "at", "data-station": station},
+        element("h4", {}, title),
+        element("ul", {}, items),
+      ),
+    ),
+  );
 }
 
 function line(step, index) {
-  return element("li", {class: `step ${step.aside ? "aside" : ""}`, "data-mark": step.mark, "data-index": index},
+  return element(
+    "li",
+    {class: `step ${step.aside ? "aside" : ""}`, "data-mark": step.mark, "data-index": index},
     element("span", {class: "sign"}, element("span", {class: "hidden"}, `${WORDS[step.mark]}: `)),
-    element("span", {class: "what"},
+    element(
+      "span",
+      {class: "what"},
       TOKENS[step.token] && element("span", {class: `chip ${TOKENS[step.token]}`}, TOKENS[step.token]),
       step.text,
       step.milliseconds !== undefined && element("span", {class: "time"}, `${step.milliseconds} ms`),
-      step.option && element("code", {class: "option"}, step.option)));
+      step.option && element("code", {class: "option"}, step.option),
+    ),
+  );
 }
 
 export function showSteps(upTo) {
@@ -34,5 +48,6 @@ export function showSteps(upTo) {
     item.classList.toggle("later", index >= upTo);
     item.classList.toggle("current", index === upTo - 1 && upTo < items.length);
   }
-  for (const group of byId("steps").children) group.classList.toggle("later", !group.querySelector(".step:not(.later)"));
+  for (const group of byId("steps").children)
+    group.classList.toggle("later", !group.querySelector(".step:not(.later)"));
 }

@@ -9,10 +9,32 @@ export function showVerdict(story, stations, onOption) {
   const option = story.outcome === "refused" && story.option;
   box.replaceChildren(
     element("p", {class: "headline"}, element("span", {class: "status"}, String(story.status)), title),
-    element("p", {class: "why"}, element("code", {}, story.reason), story.detail && story.detail !== story.reason && `: ${story.detail}`),
-    ...(option ? [element("p", {class: "by"}, "by ", element("code", {}, option.name), option.value && element("span", {}, " = ", element("code", {}, option.value)),
-      option.help && element("span", {class: "note"}, " ", prose(option.help)), " ", element("button", {type: "button", class: "small", onclick: () => onOption(option.name)}, "Go to it"))] : []),
-    ...(story.hint ? [element("p", {class: "hint"}, prose(story.hint))] : []));
+    element(
+      "p",
+      {class: "why"},
+      element("code", {}, story.reason),
+      story.detail && story.detail !== story.reason && `: ${story.detail}`,
+    ),
+    ...(option
+      ? [
+          element(
+            "p",
+            {class: "by"},
+            "by ",
+            element("code", {}, option.name),
+            option.value && element("span", {}, " = ", element("code", {}, option.value)),
+            option.help && element("span", {class: "note"}, " ", prose(option.help)),
+            " ",
+            element(
+              "button",
+              {type: "button", class: "small", onclick: () => onOption(option.name)},
+              "Go to it",
+            ),
+          ),
+        ]
+      : []),
+    ...(story.hint ? [element("p", {class: "hint"}, prose(story.hint))] : []),
+  );
   return title;
 }
 
@@ -31,5 +53,8 @@ function headline(story, stations) {
   if (refused) return ["doubtful", "Forwarded, but the upstream does not believe the new token"];
   if (story.outcome === "answered") return ["doubtful", "Answered by the gateway: no token was looked at"];
   if (story.outcome === "exempt") return ["doubtful", "Exempt: no token was looked at"];
-  return ["accepted", story.remembered ? "Accepted, as remembered from before" : "Accepted, signed anew and forwarded"];
+  return [
+    "accepted",
+    story.remembered ? "Accepted, as remembered from before" : "Accepted, signed anew and forwarded",
+  ];
 }
