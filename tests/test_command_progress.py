@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -163,10 +164,15 @@ def test_serve(store: str, tmp_path: Path) -> None:
         os.close(theirs)
         assert process.stdout is not None
         line = process.stdout.readline()
-        process.terminate()
+        process.terminate()  # at once: nothing that says when to end may be lost
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
         shown = "".join(iter(lambda: read(ours).decode(), ""))
     os.close(ours)
     assert "listens on" in line, shown
+    assert process.returncode != -signal.SIGKILL
     assert f"{ERASE}preparing the keys of policy 1 of 4: default" in shown
     assert shown.endswith(ERASE)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from base64 import b64encode
@@ -360,3 +363,32 @@ def test_what_can_not_be_served(
     file.write_text(write_toml(content))
     assert main(["serve", str(file), *arguments]) in (1, 2)
     assert complaint in capsys.readouterr().err
+
+
+ENDED_AT_ONCE = """
+import os, signal, sys
+from jwt_signer_mw.gateway.file import GatewayFile
+from jwt_signer_mw.gateway.server import bind, serve
+
+file = GatewayFile(sys.argv[1], False, {})
+configuration = file.load()
+with bind(configuration.gateway.listen) as listener:
+    serve(file, configuration, listener, lambda: os.kill(os.getpid(), signal.SIGTERM))
+"""
+
+
+def test_a_signal_as_soon_as_it_listens_ends_it(tmp_path: Path) -> None:
+    """Before uvicorn has handlers of its own."""
+    config = tmp_path / "gateway.json"
+    gateway = {"upstream": "http://127.0.0.1:9", "listen": "127.0.0.1:0"}
+    config.write_text(json.dumps({"gateway": gateway, "policies": {"default": OPEN}}))
+    ran = subprocess.run(
+        [sys.executable, "-c", ENDED_AT_ONCE, str(config)],
+        env={**os.environ, "JWT_SIGNER_KEYSET_STORE": "memory://"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert ran.returncode == 0
+    assert "Traceback" not in ran.stderr

@@ -106,14 +106,18 @@ async def _serve(
         timeout_graceful_shutdown=int(options.stop_timeout) or None,
         ws_max_size=1 << 24,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):  # which uvicorn raises once more at its end
-        signal.signal(number, lambda *_: None)
+    server = uvicorn.Server(config)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # until uvicorn has its own, and at its end
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     reloads = Reloads(gateway, file)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask)
     watching = asyncio.create_task(reloads.run())
     ready()
     try:
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await server.serve(sockets=[listener])
     finally:
         watching.cancel()
 
