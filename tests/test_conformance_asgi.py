@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import jwt
 import pytest
+from jwt.utils import base64url_decode
 
 from conformance.asgi import ASGIAdapter
 from conformance.play import Stage
@@ -49,6 +51,7 @@ class Recording:
 
 
 REPEATED = {"two Authorization headers", "two headers of the channel token"}  # WSGI servers join them
+PLACE = re.compile(r"/case\d+\b")  # of a provider that is named in a token: each adapter has its own
 RANDOM = ("ES", "PS")  # no two signatures by these algorithms are alike
 
 
@@ -70,6 +73,9 @@ def what_is_signed(value: str, same_keys: bool) -> str:
     if token.count(".") != 2:
         return value
     header, payload, _ = token.split(".")
+    told, elsewhere = PLACE.subn("/case", base64url_decode(payload).decode(errors="replace"))
+    if elsewhere:
+        return told
     if not same_keys:
         return payload
     return f"{header}.{payload}" if jwt.get_unverified_header(token)["alg"].startswith(RANDOM) else value

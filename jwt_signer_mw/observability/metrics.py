@@ -75,8 +75,9 @@ CACHE_LOOKUPS: Final = Metric(
 EXCHANGE_DURATION: Final = Metric(
     "jwt_signer_exchange_duration_seconds",
     "histogram",
-    "HTTP exchanges with providers. `purpose` is jwks, introspection or metadata, `server` a host and port "
-    "that settings or metadata name; `outcome` is success, redirect, client_error, server_error or no_answer.",
+    "HTTP exchanges with providers. `purpose` is jwks, introspection or metadata, `server` a host and "
+    "port that settings or metadata name; `outcome` is success, redirect, client_error, "
+    "server_error or no_answer.",
     ("purpose", "server", "outcome"),
     THEIRS,
 )
