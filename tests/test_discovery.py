@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -208,6 +209,21 @@ def test_the_issuer_of_the_metadata_is_the_only_one(adapter: str, tmp_path: Path
             assert ask(runner, token({"iss": f"{url}/"})).status == 401
             assert ask(runner, token()).status == 401
             runner.close()
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_the_endpoints_know_the_set_by_its_issuer(adapter: str, tmp_path: Path) -> None:
+    with serving_sites(tmp_path) as open_site:
+        document = {"issuer": "$IDP", "jwks_uri": "$IDP/keys"}
+        routes = {"/.well-known/openid-configuration": Answer(document), "/keys": Answer(jwks("rsa1"))}
+        site, url = open_site(Provider(routes))
+        runner = adapter_named(adapter).open({**ONE, "access_token_discovery": url}, {"keyset_store": STORE})
+        path = f"/jwt-signer/jwks/{quote(url, safe='')}"
+        answered = runner.ask(Plain("GET", path, "x", ()))
+        assert answered.status == 200
+        assert [key["kid"] for key in json.loads(answered.body)["keys"]] == ["rsa1"]
+        assert site.counts() == {"/.well-known/openid-configuration": 1, "/keys": 1}
+        runner.close()
 
 
 def test_explains_and_stays_offline_when_asked(tmp_path: Path) -> None:

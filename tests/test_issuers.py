@@ -8,13 +8,14 @@ import tracemalloc
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 
 from conformance.adapter import Plain
 from conformance.case import ISSUER, NOW, Answer, Provider
 from conformance.keys import jwks
-from conformance.tokens import signed, token
+from conformance.tokens import good, signed, token
 from jwt_signer_mw import Settings
 from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.settings import TokenSettings
@@ -28,6 +29,7 @@ from system import ADAPTERS, adapter_named
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from conformance.adapter import Outcome, Runner
     from conformance.provider import Site
@@ -170,6 +172,40 @@ def test_a_view_reads_scopes_where_the_issuer_writes_them(site: tuple[Site, str]
     assert rules_for(settings, {"iss": OTHER}, introspected=False).scopes_claim == ("scope",)
     assert rules_for(settings, {}, introspected=True) is settings.introspection
     assert ScopeDemand("access_token", ["read"]).scopes == ("read",)
+
+
+def test_a_purge_finds_subjects_where_the_issuer_writes_them(site: tuple[Site, str]) -> None:
+    provider, url = site
+    provider.provide(Provider(tokens={"opaque": Answer({"active": True, **good()})}))
+    issuers = {
+        ISSUER: {"introspection_endpoint": f"{url}/introspect"},
+        OTHER: {"jwks_uri": f"{url}/b", "subject_claim": ["uid"]},
+    }
+    settings = {**ONE, "access_token_trusted_issuers": issuers}
+    seen: list[str] = []
+    opened = JWTSignerMiddleware(application, settings, keyset_store=STORE, clock=lambda: NOW)
+    tokens = ["opaque", str(token({"iss": OTHER, "uid": "u1"}, key="rsa2"))]
+
+    def send(value: str) -> int:
+        environ: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Bearer {value}"}
+        setup_testing_defaults(environ)
+        start: Any = lambda status, *_: seen.append(status)  # noqa: E731
+        seen.clear()
+        list(opened(environ, start))
+        return int(seen[0][:3])
+
+    assert [send(value) for value in tokens * 2] == [200] * 4
+    assert provider.counts()["/introspect"] == 1
+    assert opened.purge(subject="u1").verdicts == 1
+    assert opened.purge(subject="alice").answers == 1
+    assert [send(value) for value in tokens] == [200, 200]
+    assert provider.counts()["/introspect"] == 2
+    opened.close()
+
+
+def application(_environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b""]
 
 
 SECRET = "Basic c2VjcmV0LW9mLW91cnM6c2VjcmV0"
