@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from jwt_signer_mw.bodies import digest_of
 from jwt_signer_mw.explain.explanation import Asked, Explanation
-from jwt_signer_mw.explain.parts import TracedParts
+from jwt_signer_mw.explain.lanes import TracedParts
 from jwt_signer_mw.explain.suggestions import suggest
 from jwt_signer_mw.explain.trace import Trace, Undecided
 from jwt_signer_mw.flows.pipeline import Pipeline

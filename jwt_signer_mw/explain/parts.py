@@ -15,8 +15,6 @@ from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.explain.trace import Undecided, shown
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.introspect import Introspected, Introspector
-from jwt_signer_mw.flows.issuers import IssuersExaminer
-from jwt_signer_mw.flows.lanes import Parts
 from jwt_signer_mw.flows.resign import Resigned, Resigner
 from jwt_signer_mw.flows.verify import Verifier, printable
 from jwt_signer_mw.jose import find_signer
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from jwt_signer_mw.messages import Consumer, Incoming
     from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
     from jwt_signer_mw.tokens.checks import Check
-    from jwt_signer_mw.tokens.claims import Claims
     from jwt_signer_mw.tokens.compact import Compact, Token
     from jwt_signer_mw.tokens.templates import Sources
 
@@ -222,56 +219,6 @@ class TracedGuard(Guard):
             text = "the proof is by the token's key, for this request"
             text += ", and was not used before" if trace.signs else "; whether it was used before is not told"
             trace.add("good", text, option=self.rules.option("dpop"))
-
-
-class TracedIssuersExaminer(IssuersExaminer):
-    def __init__(self, trace: Trace, token: TokenSettings, own: TracedExaminer, *arguments: Any) -> None:
-        super().__init__(token, own, *arguments)
-        self._trace = trace
-        self._teller = own
-
-    def classify(self, credential: Credential) -> Token:
-        return credential.token
-
-    def examine(self, token: Token, consumer: Consumer | None) -> Flow[Examined]:
-        return (yield from super().examine(self._teller.tell(str(token)), consumer))
-
-    def choose(self, claims: Claims) -> Examiner:
-        trace = self._trace
-        trace.claims = claims
-        examiner = super().choose(claims)
-        issuer = read_claim(claims, self._path)
-        trace.add("good", f"by the rules and keys of {shown(issuer)}", stage="key", option=self._option)
-        return examiner
-
-
-class TracedParts(Parts):
-    """Makes the parts that note what they do."""
-
-    def __init__(self, trace: Trace, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._trace = trace
-        self.consumers: TracedConsumers = TracedConsumers(trace, self.consumers)
-
-    def examiner_of_issuers(self, *arguments: Any) -> IssuersExaminer:
-        return TracedIssuersExaminer(self._trace, *arguments)
-
-    def examiner_by(self, token: TokenSettings) -> Examiner:
-        return TracedExaminer(self._trace, *self.examining(token))
-
-    def verifier(self, token: TokenSettings) -> Verifier:
-        symmetric = self.settings.enable_hs_signatures
-        return TracedVerifier(self._trace, token, self.keyring.verification(token), symmetric=symmetric)
-
-    def introspector_at(self, token: TokenSettings) -> Introspector:
-        return TracedIntrospector(self._trace, token, *self.introspection)
-
-    def resigner(self, token: TokenSettings) -> Resigner:
-        return TracedResigner(self._trace, token, self.settings, self.keyring.signing(token), self.clock)
-
-    def guard(self, token: TokenSettings) -> Guard | None:
-        plain = super().guard(token)
-        return plain and TracedGuard(self._trace, token, self.settings, self.cache, self.clock)
 
 
 class TracedResigner(Resigner):
