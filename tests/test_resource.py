@@ -220,6 +220,16 @@ def test_challenges_have_more_than_one_scheme_and_their_own_parameters() -> None
     assert value == 'DPoP realm="orders", algs="ES256", Bearer realm="orders", scope="read"'
 
 
+@pytest.mark.parametrize("dpop, schemes", [("allowed", ["Bearer", "DPoP"]), ("required", ["DPoP"])])
+def test_challenges_of_bound_tokens_name_the_metadata(dpop: str, schemes: list[str]) -> None:
+    settings = {**WITH, "access_token_dpop": dpop}
+    middleware = JWTSignerMiddleware(application, settings, keyset_store=MemoryStore())
+    refused = call(middleware, Plain("GET", "/orders", "api.example", ()))
+    value = dict(refused.headers)["WWW-Authenticate"]
+    assert [word for word in value.split() if word in ("Bearer", "DPoP")] == schemes
+    assert f'resource_metadata="{URL}"' in value
+
+
 def test_no_value_is_cut() -> None:
     words = " ".join(f"scope-{number}" for number in range(100))
     path = "/a" * 200

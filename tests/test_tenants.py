@@ -234,6 +234,32 @@ def test_a_callable_chooses(kind: Any, providers: Providers) -> None:
     assert house.send(A, providers.headers(A), "/").status == 421
 
 
+def test_a_choice_that_fails_is_nobodys(
+    kind: Any, providers: Providers, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(asked: Asked) -> str | None:
+        raise ZeroDivisionError
+
+    house = kind(Tenants(ALL, choose=fail, default=A), transport=providers, keyset_store=MemoryStore())
+    assert house.send(A, providers.headers(A)).status == 421
+    assert "the choice of a tenant failed" in caplog.text
+
+
+def test_a_websocket_of_nobody_is_refused(providers: Providers) -> None:
+    house = ASGIHouse(ALL, transport=providers, keyset_store=MemoryStore())
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/feed", "root_path": "", "headers": [(b"host", b"nobody.example")]}
+    asyncio.run(house.middleware(scope, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
 # What nobody shares
 
 

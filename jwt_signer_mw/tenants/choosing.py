@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from jwt_signer_mw.settings import Settings
 
     Given: TypeAlias = Settings | Mapping[str, Any]
+
+log = logging.getLogger("jwt_signer_mw.tenants")
 
 MAX_HOST = 261  # characters: the longest name, a port, and a dot
 
@@ -80,7 +83,11 @@ class Tenants:
 
     def candidates(self, asked: Asked) -> Iterator[str]:
         """Who the request may be for: the first who is no stranger."""
-        name = asked.host if self._choose is None else self._choose(asked)
+        try:
+            name = asked.host if self._choose is None else self._choose(asked)
+        except Exception:
+            log.exception("the choice of a tenant failed")  # then it is nobody's, and not the default's
+            return
         if name and is_name(name) and not (isinstance(self.policies, Mapping) and name not in self.policies):
             yield name
         if self.default is not None and self.default != name:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from jwt_signer_mw.errors import ConfigurationError, Problem
-from jwt_signer_mw.tenants.choosing import Asked, asked_host, is_name, normal_host
+from jwt_signer_mw.tenants.choosing import Asked, asked_host, is_name, log, normal_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -42,8 +42,12 @@ class Hosts:
             return None, asked
         if isinstance(self._given, Mapping):
             return self._given.get(host, self._given.get(ANY_OTHER)), asked
-        name = self._given(asked)
-        return (name if name in self._policies else None), asked
+        try:
+            name = self._given(asked)
+            return (name if name in self._policies else None), asked
+        except Exception:  # noqa: BLE001  of others; it fails closed
+            log.exception("the choice of a policy failed")
+            return None, asked
 
     def _find_problems(self, given: object, option: str) -> Iterator[Problem]:
         if isinstance(given, Callable):  # type: ignore[arg-type]
