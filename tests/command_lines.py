@@ -42,6 +42,8 @@ def _said(check: Callable[[list[str]], object], words: list[str]) -> str:
 
 
 def _parse_flask(words: list[str]) -> None:
+    from click import Group
+
     from flask_jwt_signer.cli import group
 
     command = group.commands[words[0]]
@@ -49,7 +51,7 @@ def _parse_flask(words: list[str]) -> None:
         parser = ArgumentParser()
         explain.add_question(parser)
         parser.parse_args(words[1:])
-    elif hasattr(command, "commands"):
+    elif isinstance(command, Group):
         command.commands[words[1]].make_context(words[1], words[2:])
     else:
         command.make_context(words[0], words[1:])

@@ -186,7 +186,7 @@ class Prometheus:
 
 
 class Quiet(WSGIRequestHandler):
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  inherited
         """No line per request."""
 
 

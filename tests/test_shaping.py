@@ -36,7 +36,7 @@ class Transport:
         self.gate = threading.Event()
         self.gate.set()
 
-    def send(self, _exchange: Exchange) -> Reply:
+    def send(self, exchange: Exchange) -> Reply:
         assert self.gate.wait(20)
         return Reply(200, {}, json.dumps({"keys": [IDP.public_jwk()]}).encode())
 
@@ -118,7 +118,7 @@ def test_a_purge_knows_the_subject_as_it_came_in() -> None:
         {"access_token_claim_templates": {"sub": "{claims.email}"}},
         {"access_token_claim_templates": {"jti": "{request.path}"}},
     ):
-        app = service(**settings)
+        app = service(None, **settings)
         purges: tuple[dict[str, Any], ...] = ({"subject": "alice"}, {"jti": "t1"})
         for purge in purges:
             told(app, token(), HTTP_HOST="h")  # brings the keys

@@ -18,6 +18,8 @@ from jwt_signer_mw.flows.lanes import Parts
 from jwt_signer_mw.tokens.claims import read_claim
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jwt_signer_mw.binding.guard import Guard
     from jwt_signer_mw.explain.trace import Trace
     from jwt_signer_mw.flows.commands import Flow
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
 
 
 class TracedIssuersExaminer(IssuersExaminer):
-    def __init__(self, trace: Trace, token: TokenSettings, own: TracedExaminer, *arguments: Any) -> None:
+    def __init__(self, trace: Trace, token: TokenSettings, own: Examiner, *arguments: Any) -> None:
         super().__init__(token, own, *arguments)
+        assert isinstance(own, TracedExaminer)  # noqa: S101  `TracedParts` makes no others
         self._trace = trace
         self._teller = own
 
@@ -61,8 +64,10 @@ class TracedParts(Parts):
         self._trace = trace
         self.consumers: TracedConsumers = TracedConsumers(trace, self.consumers)
 
-    def examiner_of_issuers(self, *arguments: Any) -> IssuersExaminer:
-        return TracedIssuersExaminer(self._trace, *arguments)
+    def examiner_of_issuers(
+        self, token: TokenSettings, own: Examiner, opaque: Examiner, issuers: Mapping[str, Examiner]
+    ) -> IssuersExaminer:
+        return TracedIssuersExaminer(self._trace, token, own, opaque, issuers)
 
     def examiner_by(self, token: TokenSettings) -> Examiner:
         return TracedExaminer(self._trace, *self.examining(token))

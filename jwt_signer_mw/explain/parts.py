@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from jwt_signer_mw.messages import Consumer, Incoming
     from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
     from jwt_signer_mw.tokens.checks import Check
+    from jwt_signer_mw.tokens.claims import Claims
     from jwt_signer_mw.tokens.compact import Compact, Token
     from jwt_signer_mw.tokens.templates import Sources
 
@@ -176,14 +177,16 @@ class TracedExaminer(Examiner):
             self._tell_kind(read_compact(text))
         return self.kind_of(Credential(text, split_segments(text)))
 
-    def examine_jwt(self, encoded: Encoded, *arguments: Any) -> Flow[Examined]:
+    def examine_jwt(
+        self, encoded: Encoded, consumer: Consumer | None, read: tuple[Compact, Claims] | None = None
+    ) -> Flow[Examined]:
         self._trace.judged = self._token
         self.admit(encoded)
-        return (yield from super().examine_jwt(encoded, *arguments))
+        return (yield from super().examine_jwt(encoded, consumer, read))
 
-    def examine_opaque(self, *arguments: Any) -> Flow[Examined]:
+    def examine_opaque(self, text: str, consumer: Consumer | None) -> Flow[Examined]:
         self._trace.judged = self._token
-        return (yield from super().examine_opaque(*arguments))
+        return (yield from super().examine_opaque(text, consumer))
 
     def _tell_kind(self, token: Compact | None) -> None:
         trace = self._trace

@@ -47,13 +47,13 @@ class _Signing:
         taken = {name.lower() for name in own}
         options["headers"] = {**{k: v for k, v in signed.items() if k.lower() not in taken}, **own}
 
-    get = _sending("GET")
-    options = _sending("OPTIONS")
-    head = _sending("HEAD")
-    post = _sending("POST")
-    put = _sending("PUT")
-    patch = _sending("PATCH")
-    delete = _sending("DELETE")
+    get: Callable[..., Any] = _sending("GET")
+    options: Callable[..., Any] = _sending("OPTIONS")
+    head: Callable[..., Any] = _sending("HEAD")
+    post: Callable[..., Any] = _sending("POST")
+    put: Callable[..., Any] = _sending("PUT")
+    patch: Callable[..., Any] = _sending("PATCH")
+    delete: Callable[..., Any] = _sending("DELETE")
 
 
 class SigningClient(_Signing, TestClient):

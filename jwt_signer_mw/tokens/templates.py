@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from jwt_signer_mw.request.responses import host_name
 from jwt_signer_mw.tokens.claims import read_claim
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from jwt_signer_mw.messages import Consumer, Incoming
     from jwt_signer_mw.tokens.claims import Path
 
-FIELDS = {"consumer": ("id", "username", "custom_id"), "request": ("method", "host", "path")}
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "consumer": ("id", "username", "custom_id"),
+    "request": ("method", "host", "path"),
+}
 ROOTS = ("claims", *FIELDS)
 MAX_REQUEST_VALUE = 2048  # characters: what a client may add to a new token
 

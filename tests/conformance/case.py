@@ -247,8 +247,7 @@ class Reopen:
 
 
 Step: TypeAlias = (
-    "Send | Wait | Provide | Ask | Heard | Publish | Verifies | Keys | Logged | LoggedField | Reported"
-    "| Reopen"
+    Send | Wait | Provide | Ask | Heard | Publish | Verifies | Keys | Logged | LoggedField | Reported | Reopen
 )
 
 

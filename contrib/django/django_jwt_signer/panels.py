@@ -25,9 +25,15 @@ class JWTSignerPanel(Panel):
     No token and no secret is shown. The decision is the same as without the toolbar.
     """
 
-    title = nav_title = "JWT signer"
-    template = "jwt_signer/panel.html"
     is_async = True
+
+    @property
+    def title(self) -> str:
+        return "JWT signer"
+
+    @property
+    def template(self) -> str:
+        return "jwt_signer/panel.html"
 
     @classmethod
     def ready(cls) -> None:
@@ -43,10 +49,14 @@ class JWTSignerPanel(Panel):
         setattr(request, STORY, [])
         return super().process_request(request)
 
-    def generate_stats(self, request: HttpRequest, _response: HttpResponseBase) -> None:
+    def generate_stats(self, request: HttpRequest, response: HttpResponseBase) -> None:  # noqa: ARG002
         self.record_stats({"passages": [_shown(told) for told in getattr(request, STORY, ())]})
 
-    def generate_server_timing(self, _request: HttpRequest, _response: HttpResponseBase) -> None:
+    def generate_server_timing(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        response: HttpResponseBase,  # noqa: ARG002
+    ) -> None:
         passages = self.get_stats().get("passages") or ()
         took = sum(one.get("milliseconds", 0) for one in passages)
         if took:
