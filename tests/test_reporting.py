@@ -259,6 +259,24 @@ def test_a_policy_of_flask_in_the_shadow() -> None:
     assert [event.would_refuse for event in heard] == [(REFUSED,)] * 2
 
 
+def test_a_policy_in_the_shadow_is_logged_though_nobody_observes(caplog: pytest.LogCaptureFixture) -> None:
+    require_module("flask")
+    from flask import Flask
+
+    from flask_jwt_signer import JWTSigner
+
+    app = Flask(__name__)
+    app.config["JWT_SIGNER"] = {"default": {**SETTINGS, "shadow": "strict"}, "strict": {**SETTINGS, **STRICT}}
+    JWTSigner(app, transport=ISSUER)
+    app.add_url_rule("/", view_func=lambda: "answered")
+    with caplog.at_level(logging.INFO, "jwt_signer_mw.decisions"):
+        sent = headers()
+        for _ in range(3):
+            assert app.test_client().get("/", headers=sent).status_code == 200
+    lines = [one for one in caplog.messages if '"outcome":"would_refuse"' in one]
+    assert len(lines) == 3
+
+
 @pytest.mark.parametrize("name", ["default", "nobody"])
 def test_a_shadow_of_flask_that_is_no_other_policy(name: str) -> None:
     require_module("flask")

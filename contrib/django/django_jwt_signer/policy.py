@@ -50,7 +50,6 @@ class Policy:
             observed(self.assembly.transport or RequestsTransport(), self.assembly.observers)
         )
         self.vary = tuple(filter(None, map(_header_name, (settings.access_token, settings.channel_token))))
-        self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
         self._keys = tuple(map(environ_key, self.pipeline.reads))
         _outside_of_event_loops(self._prepare)
 
@@ -68,7 +67,8 @@ class Policy:
         if pipeline.exempt and request.path_info in pipeline.exempt:
             return None
         forward = pipeline.recall(tuple(map(taken.get, self._keys)))
-        if forward is not None and (self._told or token_accepted.receivers):
+        # the signals are one observer, which need not be told where nobody receives them
+        if forward is not None and (len(pipeline.observers) > 1 or token_accepted.receivers):
             told = request_id(pipeline.request_ids, request.META)
             pipeline.accepted(request.method or "", request.path_info, forward, told)
         return forward

@@ -40,7 +40,6 @@ class Policy:
             observed(self.assembly.transport or RequestsTransport(), self.assembly.observers)
         )
         self.driver.run(self.assembly.keyring.prepare())
-        self._told = len(self.pipeline.observers) > 1  # somebody besides the signals
         self._keys = tuple(map(environ_key, self.pipeline.reads))
         self._written = {name: environ_key(name) for name in self.pipeline.writes}
         self.manages = self.pipeline.managed.__contains__
@@ -53,7 +52,7 @@ class Policy:
         if not pipeline.exempt or path not in pipeline.exempt:
             forward = pipeline.recall(tuple(map(taken.get, self._keys)))
             if forward is not None:
-                if self._told or token_accepted.receivers:
+                if len(pipeline.observers) > 1 or token_accepted.receivers:  # somebody besides the signals
                     told = request_id(pipeline.request_ids, environ)
                     pipeline.accepted(environ["REQUEST_METHOD"], path, forward, told)
                 return forward
