@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 TOO_LONG = b""
 
 
+def fits(length: str, limit: int) -> bool:
+    """Whether a Content-Length is one, and not above the limit."""
+    return length.isascii() and length.isdigit() and int(length) <= limit
+
+
 def digest_of(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 

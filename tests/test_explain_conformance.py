@@ -41,6 +41,8 @@ class Explaining:
         headers: dict[str, str] = {}
         for name, value in request.headers:  # as a WSGI server joins them
             headers[name] = f"{headers[name]},{value}" if name in headers else value
+        if request.body:
+            headers["Content-Length"] = str(len(request.body))
         path = unquote(request.target.partition("?")[0])
         asked = {"method": request.method, "path": path, "host": request.host}
         self.explained.append(self._runner.middleware.explain(headers, **asked))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jwt_signer_mw.bodies import digest_of
+from jwt_signer_mw.bodies import TOO_LONG, digest_of, fits
 from jwt_signer_mw.explain.explanation import Asked, Explanation
 from jwt_signer_mw.explain.lanes import TracedParts
 from jwt_signer_mw.explain.suggestions import suggest
@@ -64,7 +64,7 @@ class Explainer:
         trace = Trace(time.perf_counter, offline=asked.offline)
         pipeline = self._pipeline(asked, trace)
         removed = tuple(name for name, _ in asked.headers if name in pipeline.managed)
-        return (yield from self._tell(pipeline, _incoming(asked, pipeline.reads), removed))
+        return (yield from self._tell(pipeline, self._incoming(asked, pipeline.reads), removed))
 
     def explain_incoming(self, incoming: Incoming, removed: tuple[str, ...]) -> Flow[Explanation]:
         """`explain` for a request that an adapter has at hand, with the names of the headers it removed."""
@@ -90,19 +90,15 @@ class Explainer:
         pipeline.shadow_by(self.other)
         return pipeline
 
-
-def _incoming(asked: Asked, reads: tuple[str, ...]) -> Incoming:
-    names = [fold(name) for name, _ in asked.headers]
-    values = tuple(asked.headers[names.index(header)][1] if header in names else None for header in reads)
-    repeated = frozenset(place for place, header in enumerate(reads) if names.count(header) > 1)
-    return Incoming(
-        asked.method,
-        asked.path,
-        asked.host,
-        values,
-        repeated,
-        Delivery("https", quote(asked.path), digest=digest_of(b"")),
-    )
+    def _incoming(self, asked: Asked, reads: tuple[str, ...]) -> Incoming:
+        """Of a body nothing is known but its length, if that is told."""
+        names = [fold(name) for name, _ in asked.headers]
+        values = tuple(asked.headers[names.index(one)][1] if one in names else None for one in reads)
+        repeated = frozenset(place for place, header in enumerate(reads) if names.count(header) > 1)
+        lengths = [value for name, value in asked.headers if fold(name) == "content-length"]
+        is_long = lengths != [] and not fits(lengths[0], self._settings.max_bound_body_bytes)
+        delivery = Delivery("https", quote(asked.path), digest=TOO_LONG if is_long else digest_of(b""))
+        return Incoming(asked.method, asked.path, asked.host, values, repeated, delivery)
 
 
 def explained(
