@@ -118,7 +118,7 @@ def _parse_reference(text: str) -> Reference:
         raise TemplateError(f"refers to {text!r}: there is no {root!r}", _meant(root, ROOTS))
     if not path:
         raise TemplateError(f"refers to {root!r} as a whole", f"Name one of its values: {_known(root)}.")
-    if root in FIELDS and (len(path) > 1 or path[0] not in FIELDS[root]):
+    if root in FIELDS and (len(path) != 1 or path[0] not in FIELDS[root]):
         meant = _meant(".".join(path), FIELDS[root]) or f"There are: {_known(root)}."
         raise TemplateError(f"refers to {text!r}, which does not exist", meant)
     return Reference(root, path)

@@ -40,7 +40,7 @@ class JWTSignerPanel(Panel):
         JWTSignerMiddleware.passage = FollowedPassage
 
     @property
-    def nav_subtitle(self) -> str:
+    def nav_subtitle(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]  theirs is untyped
         passages = self.get_stats().get("passages") or ()
         return ", then ".join(one["verdict"] for one in passages) or "no decision"
 
