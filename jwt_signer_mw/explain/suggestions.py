@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from jwt_signer_mw.explain.bound import BOUND
+from jwt_signer_mw.explain.case import Case, listed
 from jwt_signer_mw.explain.trace import shown
 from jwt_signer_mw.flows.verify import printable
 from jwt_signer_mw.jose import SYMMETRIC
@@ -15,47 +16,7 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.errors import Refusal
     from jwt_signer_mw.explain.trace import Trace
-    from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
-
-MAX_LISTED = 8
-
-
-class Case(NamedTuple):
-    """A refusal, and what is known about the request it ended."""
-
-    refusal: Refusal
-    trace: Trace
-    settings: Settings
-
-    @property
-    def token(self) -> TokenSettings:
-        """What it is judged by: of several issuers those of its own."""
-        if self.trace.judged is not None and self.trace.judged.name == self.trace.token:
-            return self.trace.judged
-        tokens = (self.settings.channel_token, self.settings.access_token)
-        return next((token for token in tokens if token.name == self.trace.token), tokens[-1])
-
-    @property
-    def name(self) -> str:
-        return self.token.name
-
-    @property
-    def rules(self) -> ClaimRules:
-        """Those of the family that the refusal's parameter belongs to."""
-        prefix = "introspection_"
-        return self.token.introspection if prefix in f"{self.refusal.option}_" else self.token.claims
-
-    @property
-    def issuer(self) -> str:
-        """Who issued it, as far as the token itself says."""
-        issuer = self.trace.claims.get("iss")
-        return f" (its `iss` is {shown(issuer)})" if isinstance(issuer, str) else ""
-
-    def claim(self, field: str) -> Any:
-        return read_claim(self.trace.claims, getattr(self.rules, field))
-
-    def path(self, field: str) -> str:
-        return ".".join(getattr(self.rules, field))
+    from jwt_signer_mw.settings import Settings
 
 
 def suggest(refusal: Refusal, trace: Trace, settings: Settings) -> str:
@@ -99,7 +60,7 @@ def _bad_signature(case: Case) -> str:
 
 def _unknown_key(case: Case) -> str:
     kids = [] if case.trace.keys is None else [printable(key.kid) for key in case.trace.keys.keys]
-    held = f"The set holds {_list(kids)}. " if kids else ""
+    held = f"The set holds {listed(kids)}. " if kids else ""
     return f"{held}Is {_jwks(case)} the key set of the token's issuer, and are its keys for this algorithm?"
 
 
@@ -116,7 +77,7 @@ def _algorithm(case: Case) -> str:
 def _typ(case: Case) -> str:
     typing = case.token.typing
     if case.refusal.option == typing.option("typ_allowed"):
-        allowed = _list(map(shown, typing.typ_allowed or ()))
+        allowed = listed(map(shown, typing.typ_allowed or ()))
         return f"{case.refusal.option} has {allowed}: send such a token, or add the `typ` of this one."
     if case.refusal.option:
         return (
@@ -208,15 +169,15 @@ def _off_switch(case: Case) -> str:
     return f"{what} switches the check off" if what == case.refusal.option else f"{what} is not asked for"
 
 
-def _not_in_list(claim: str, allowed: str) -> Callable[[Case], str]:
+def _not_inlisted(claim: str, allowed: str) -> Callable[[Case], str]:
     def suggestion(case: Case) -> str:
         trusted = [one.issuer for one in case.token.trusted_issuers]
-        value, listed = case.claim(claim), getattr(case.rules, allowed) or trusted
+        value, entries = case.claim(claim), getattr(case.rules, allowed) or trusted
         option = case.refusal.option
         if value is None:
             optional = "" if trusted else f", or add the path to {case.rules.option('optional_claims')}"
             return f"The token has no `{case.path(claim)}`. Get one that has{optional}."
-        known = _list(map(shown, listed))
+        known = listed(map(shown, entries))
         return f"{shown(value)} is not in {option} ({known}): add it, or get a token for those."
 
     return suggestion
@@ -293,9 +254,9 @@ SUGGESTIONS: Mapping[str, Callable[[Case], str]] = {
     "token_too_old": _old,
     "claim_malformed": _bad_claim,
     "claim_missing": _no_claim,
-    "issuer_not_allowed": _not_in_list("issuer_claim", "issuers_allowed"),
-    "audience_not_allowed": _not_in_list("audience_claim", "audiences_allowed"),
-    "subject_not_allowed": _not_in_list("subject_claim", "subjects_allowed"),
+    "issuer_not_allowed": _not_inlisted("issuer_claim", "issuers_allowed"),
+    "audience_not_allowed": _not_inlisted("audience_claim", "audiences_allowed"),
+    "subject_not_allowed": _not_inlisted("subject_claim", "subjects_allowed"),
     "scopes_insufficient": _scopes,
     "consumer_not_found": _no_consumer,
     "consumer_claim_unusable": _unusable_consumer,
@@ -322,9 +283,3 @@ def _endpoint(case: Case) -> str:
 
 def _authorization(case: Case) -> str:
     return case.token.option("introspection_authorization")
-
-
-def _list(items: Any) -> str:
-    listed = list(items)
-    more = f" and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
-    return ", ".join(listed[:MAX_LISTED]) + more

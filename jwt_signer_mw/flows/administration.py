@@ -15,6 +15,7 @@ from jwt_signer_mw.errors import ServiceUnavailable, StoredKeysUnreadable, Store
 from jwt_signer_mw.explain.explanation import Asked
 from jwt_signer_mw.flows.commands import once
 from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.flows.published import document_of, document_of_others, entry
 from jwt_signer_mw.flows.purge import Purge
 from jwt_signer_mw.flows.verify import printable
 from jwt_signer_mw.keysets.keyset import public_document
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.commands import Flow
     from jwt_signer_mw.flows.purge import Purged
     from jwt_signer_mw.flows.remote import Remote
-    from jwt_signer_mw.jose import KeySet
     from jwt_signer_mw.request.endpoints import Action
     from jwt_signer_mw.settings import Settings
 
@@ -194,7 +194,7 @@ class Administration:
             document, cache_control = yield from self._read_named(keys)
         else:
             yield from keys.load()
-            document, cache_control = _remote_document(keys), "no-cache"
+            document, cache_control = document_of_others(keys), "no-cache"
         if document is None:
             return failure(404)
         return show_cacheable(document, cache_control, request.headers.get("if-none-match"))
@@ -216,13 +216,13 @@ class Administration:
         for keys in self._keyring.sets():
             if not isinstance(keys, Named):
                 entries.append(
-                    _entry(keys.id, keys.name, _remote_document(keys), keys.created_at, keys.updated_at)
+                    entry(keys.id, keys.name, document_of_others(keys), keys.created_at, keys.updated_at)
                 )
                 continue
             document, _ = yield from self._read_named(keys)
             if document is not None and (held := keys.held) is not None:
                 stored = held.stored
-                entries.append(_entry(stored.id, keys.name, document, stored.created_at, stored.updated_at))
+                entries.append(entry(stored.id, keys.name, document, stored.created_at, stored.updated_at))
         return show({"data": entries, "total": len(entries)})
 
     def _rotate(self, sets: tuple[Named | Remote, ...], request: AdminRequest) -> Flow[AdminAnswer]:
@@ -238,7 +238,7 @@ class Administration:
             self._allowances[keys.name] = allowance
             yield from self._rotate_one(keys, credentials)
             log.info("key set %r rotated by request", _loggable(keys))
-        return show(_document(sets[0]), KEY_SET)
+        return show(document_of(sets[0]), KEY_SET)
 
     def _rotate_one(self, keys: Named | Remote, credentials: Credentials) -> Flow[None]:
         if not isinstance(keys, Named):
@@ -263,7 +263,7 @@ class Administration:
         except LookupError:
             return failure(404)
         log.warning("a key of set %r revoked by request: %s", keys.name, printable(kid))
-        return show(_document(keys), KEY_SET)
+        return show(document_of(keys), KEY_SET)
 
     def _delete(self, sets: tuple[Named | Remote, ...]) -> Flow[AdminAnswer]:
         for keys in sets:
@@ -277,29 +277,3 @@ class Administration:
 
 def _loggable(keys: Named | Remote) -> str:
     return keys.name if isinstance(keys, Named) else keys.source.place
-
-
-def _document(keys: Named | Remote) -> dict[str, Any]:
-    if not isinstance(keys, Named):
-        return _remote_document(keys)
-    return {} if keys.held is None else public_document(keys.held.stored)
-
-
-def _remote_document(remote: Remote) -> dict[str, Any]:
-    """A signing set's previous keys are published like our own; what a provider withdrew is only shown."""
-    current, previous = _public(remote.keys), _public(remote.previous)
-    if remote.source.signing:
-        current += [jwk for jwk in previous if jwk not in current]
-    return {"keys": current, "previous": previous}
-
-
-def _public(keys: KeySet | None) -> list[dict[str, str]]:
-    return [] if keys is None else [key.public_jwk() for key in keys.keys if key.kty != "oct"]
-
-
-def _entry(
-    identity: str, name: str, document: dict[str, Any], created_at: float, updated_at: float
-) -> dict[str, Any]:
-    """Times in milliseconds, as in Kong's Admin API."""
-    times = {"created_at": int(created_at * 1000), "updated_at": int(updated_at * 1000)}
-    return {"id": identity, "name": name} | document | times
