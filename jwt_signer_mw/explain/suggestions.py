@@ -169,7 +169,7 @@ def _off_switch(case: Case) -> str:
     return f"{what} switches the check off" if what == case.refusal.option else f"{what} is not asked for"
 
 
-def _not_inlisted(claim: str, allowed: str) -> Callable[[Case], str]:
+def _not_in_list(claim: str, allowed: str) -> Callable[[Case], str]:
     def suggestion(case: Case) -> str:
         trusted = [one.issuer for one in case.token.trusted_issuers]
         value, entries = case.claim(claim), getattr(case.rules, allowed) or trusted
@@ -254,9 +254,9 @@ SUGGESTIONS: Mapping[str, Callable[[Case], str]] = {
     "token_too_old": _old,
     "claim_malformed": _bad_claim,
     "claim_missing": _no_claim,
-    "issuer_not_allowed": _not_inlisted("issuer_claim", "issuers_allowed"),
-    "audience_not_allowed": _not_inlisted("audience_claim", "audiences_allowed"),
-    "subject_not_allowed": _not_inlisted("subject_claim", "subjects_allowed"),
+    "issuer_not_allowed": _not_in_list("issuer_claim", "issuers_allowed"),
+    "audience_not_allowed": _not_in_list("audience_claim", "audiences_allowed"),
+    "subject_not_allowed": _not_in_list("subject_claim", "subjects_allowed"),
     "scopes_insufficient": _scopes,
     "consumer_not_found": _no_consumer,
     "consumer_claim_unusable": _unusable_consumer,
