@@ -116,9 +116,12 @@ def test_memory_and_descriptors_stay_flat(site: tuple[Site, str]) -> None:
                 clock.now += 7
 
     burst(700)
-    before, opened = resident(), descriptors()
-    burst(1500)
-    assert resident() - before < 8 << 20
+    opened, grown = descriptors(), []
+    for _ in range(3):  # a leak shows in each of them, what else happens in the process does not
+        before = resident()
+        burst(500)
+        grown.append(resident() - before)
+    assert min(grown) < 5 << 19
     assert descriptors() <= opened + 2
     pipeline = load.middleware.pipeline
     assert len(pipeline.verdicts) <= 200

@@ -38,7 +38,8 @@ def sections() -> dict[str, dict[str, str]]:
 def environment(folder: Path, **more: str) -> dict[str, str]:
     path = [str(ROOT / "contrib" / "pytest"), os.environ.get("PYTHONPATH", "")]
     state = {"XDG_STATE_HOME": str(folder / "state"), "PYTHONPATH": os.pathsep.join(filter(None, path))}
-    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    ours = {"DJANGO_SETTINGS_MODULE", "PYTEST_ADDOPTS"}
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
     return {**inherited, **state, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **more}
 
 
