@@ -146,7 +146,7 @@ def report(event: Decided) -> None:
 
 
 def refusal_is_logged(status: int) -> bool:
-    return decisions.isEnabledFor(_level(status))
+    return decisions.isEnabledFor(_LEVELS.get(status, logging.INFO))
 
 
 def _level(status: int) -> int:

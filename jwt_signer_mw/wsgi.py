@@ -105,14 +105,14 @@ class JWTSignerMiddleware:
             close()
 
     def _incoming(self, environ: WSGIEnvironment, values: tuple[str | None, ...]) -> Incoming:
-        return Incoming(
-            environ["REQUEST_METHOD"],
-            decoded(environ.get("PATH_INFO", "")),
-            environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
-            values,
-            delivery=delivery_to_wsgi(environ) if self.pipeline.binds else None,
-            request_id=request_id(self.pipeline.request_ids, environ),
-        )
+        pipeline = self.pipeline
+        method, path = environ["REQUEST_METHOD"], decoded(environ.get("PATH_INFO", ""))
+        host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+        if not pipeline.binds and pipeline.request_ids is None:
+            return Incoming(method, path, host, values)
+        delivery = delivery_to_wsgi(environ) if pipeline.binds else None
+        told = request_id(pipeline.request_ids, environ)
+        return Incoming(method, path, host, values, delivery=delivery, request_id=told)
 
     def _rewritten(self, environ: WSGIEnvironment, forward: Forward) -> WSGIEnvironment:
         """A copy (the caller's environ stays as it is) without the client's managed headers, with ours."""

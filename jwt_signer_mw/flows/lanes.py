@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from jwt_signer_mw.binding.guard import Guard, guarding
-from jwt_signer_mw.errors import Refusal
 from jwt_signer_mw.flows.consumers import tolerant
 from jwt_signer_mw.flows.examine import Examiner
 from jwt_signer_mw.flows.found import FoundIntrospector
@@ -47,12 +46,8 @@ class Lane(NamedTuple):
 
     def read(self, incoming: Incoming) -> Token | None:
         """The token in the request; None when it may be absent and is. Raises a refusal."""
-        try:
-            credential = self.examiner.read(incoming, self.place)
-            return None if credential is None else self.examiner.classify(credential)
-        except Refusal as refusal:
-            refusal.token = self.name
-            raise
+        credential = self.examiner.read(incoming, self.place)
+        return None if credential is None else self.examiner.classify(credential)
 
 
 class Parts:

@@ -134,6 +134,7 @@ class Pipeline(Telling):
         the caller knows it."""
         if self._has_exempt and incoming.path in self.exempt:
             return self._pass_unchecked(incoming)
+        tokens: Tokens | None = None
         try:
             if self._is_behind(self._ticks()):
                 yield from self._catch_up()
@@ -146,6 +147,8 @@ class Pipeline(Telling):
                 yield from self._guards.check(incoming, tokens, verdict.bonds)
             forward = self._forward(verdict, incoming.values)
         except Refusal as refusal:  # kept under no other name, or it and this frame would hold each other
+            if tokens is None:
+                refusal.token = self._lanes[0].name
             return self.reject(refusal, incoming)
         except Unavailable as problem:
             unavailable = StoreUnavailable(problem.detail, retry_after=problem.retry_after)

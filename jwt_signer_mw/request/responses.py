@@ -53,8 +53,8 @@ def challenges_of(settings: Settings) -> Challenges:
 
 def render(refusal: Refusal, realm: str | None, host: str, challenges: Challenges = BEARER) -> Rejection:
     """The rejection for a refusal. `realm` None: the host that the client asked for, without its port."""
-    shown = host_name(host) if realm is None else realm
-    rejection = _render(type(refusal), refusal.scope, shown, challenges)  # type: ignore[arg-type]
+    host = host[:MAX_HOST] if realm is None else ""
+    rejection = _render(type(refusal), refusal.scope, realm, host, challenges)  # type: ignore[arg-type]
     if refusal.status != UNAVAILABLE:
         return rejection
     wait = RETRY_AFTER if refusal.retry_after is None else refusal.retry_after
@@ -62,13 +62,16 @@ def render(refusal: Refusal, realm: str | None, host: str, challenges: Challenge
 
 
 @lru_cache(maxsize=REMEMBERED_ANSWERS)
-def _render(reason: type[Refusal], scope: str, realm: str, challenges: Challenges) -> Rejection:
+def _render(
+    reason: type[Refusal], scope: str, realm: str | None, host: str, challenges: Challenges
+) -> Rejection:
+    shown = host_name(host) if realm is None else realm
     body = dump_json({"message": _MESSAGES.get(reason.status, HTTPStatus(reason.status).phrase)})
     headers = (
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-        ("WWW-Authenticate", ", ".join(_challenge(one, reason, scope, realm) for one in challenges)),
+        ("WWW-Authenticate", ", ".join(_challenge(one, reason, scope, shown) for one in challenges)),
     )
     return Rejection(reason.status, reason.code, headers, body)
 
