@@ -24,7 +24,7 @@ from django.views.debug import (  # noqa: E402
     get_exception_reporter_filter,
 )
 
-from django_jwt_signer.caches import FrameworkCache  # noqa: E402
+from django_jwt_signer.caches import open_alias  # noqa: E402
 from django_jwt_signer.consumers import ModelConsumers, UnusableModel, open_consumers  # noqa: E402
 from django_jwt_signer.signals import token_accepted, token_refused  # noqa: E402
 from django_jwt_signer.test import SigningAsyncClient, SigningClient, sign_headers, trust_issuer  # noqa: E402
@@ -252,7 +252,7 @@ class TestSignals:
 
 class TestCache:
     def test_contract(self) -> None:
-        cache = FrameworkCache("tokens")
+        cache = open_alias("tokens")
         cache.put("a", b"x", 60.5)
         assert cache.get("a") == b"x"
         cache.delete("a")
@@ -260,7 +260,7 @@ class TestCache:
         assert cache.get("never") is None
 
     def test_one_claims_a_key(self) -> None:
-        cache = FrameworkCache("tokens")
+        cache = open_alias("tokens")
         assert [cache.claim("c", 60), cache.claim("c", 60)] == [True, False]
         cache.delete("c")
         assert cache.claim("c", 0.2)
@@ -268,18 +268,18 @@ class TestCache:
 
     def test_less_than_a_second_is_not_kept(self) -> None:
         """0 means never to Django's caches, and None for ever."""
-        cache = FrameworkCache("tokens")
+        cache = open_alias("tokens")
         cache.put("short", b"x", 0.9)
         assert cache.get("short") is None
 
     def test_anything_but_bytes_is_a_miss(self) -> None:
         caches["tokens"].set("jwt-signer:introspection:planted", {"active": True})
-        assert FrameworkCache("tokens").get("planted") is None
+        assert open_alias("tokens").get("planted") is None
 
     def test_a_cache_that_is_down(self) -> None:
         broken = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nowhere"}
         with override_settings(CACHES={"tokens": broken}), pytest.raises(StoreError, match="does not answer"):
-            FrameworkCache("tokens").get("a")
+            open_alias("tokens").get("a")
 
     def test_introspection_results_are_shared(self) -> None:
         introspecting = {

@@ -23,7 +23,7 @@ from flask_sqlalchemy.record_queries import get_recorded_queries
 from flask_app import ISSUER, SETTINGS, bearer, is_refused
 from flask_jwt_signer import JWTSigner, current_consumer, current_identity
 from flask_jwt_signer.gate import gate_of
-from flask_jwt_signer.services import FlaskCache
+from flask_jwt_signer.services import open_backend
 from jwt_signer_mw.errors import StoreError
 from jwt_signer_mw.keysets.memory import MemoryStore
 from jwt_signer_mw.keysets.sql import SQLStore
@@ -219,7 +219,7 @@ class TestCache:
     def test_keeps_bytes_for_some_seconds(self, app: Flask) -> None:
         Cache(app, config={"CACHE_TYPE": "SimpleCache"})
         (backend,) = app.extensions["cache"].values()
-        cache = FlaskCache(backend)
+        cache = open_backend(backend)
         assert cache.get("k") is None
         cache.put("k", b"value", 0.9)
         assert cache.get("k") is None, "0 seconds would be for ever"
@@ -230,7 +230,7 @@ class TestCache:
 
     def test_one_claims_a_key(self, app: Flask) -> None:
         Cache(app, config={"CACHE_TYPE": "SimpleCache"})
-        cache = FlaskCache(*app.extensions["cache"].values())
+        cache = open_backend(*app.extensions["cache"].values())
         assert [cache.claim("k", 60), cache.claim("k", 60)] == [True, False]
         cache.delete("k")
         assert cache.claim("k", 60)
@@ -240,7 +240,7 @@ class TestCache:
         Cache(app, config={"CACHE_TYPE": "SimpleCache"})
         (backend,) = app.extensions["cache"].values()
         backend.set("jwt-signer:k", {"active": True})
-        assert FlaskCache(backend).get("k") is None
+        assert open_backend(backend).get("k") is None
 
     def test_errors_are_the_suites_own(self) -> None:
         class Broken:
@@ -248,7 +248,7 @@ class TestCache:
                 raise ConnectionError(key)
 
         with pytest.raises(StoreError, match="ConnectionError"):
-            FlaskCache(Broken()).get("k")
+            open_backend(Broken()).get("k")
 
 
 class TestConsumers:
@@ -335,4 +335,4 @@ def test_flask_login(app: Flask) -> None:
 
 
 def test_settings_with_objects_have_a_fingerprint() -> None:
-    assert Settings.load({"cache": FlaskCache(None)}).fingerprint != Settings.load({}).fingerprint
+    assert Settings.load({"cache": open_backend(None)}).fingerprint != Settings.load({}).fingerprint

@@ -10,7 +10,7 @@ from django.conf import settings as project
 from django.db.models import Model
 from django.utils.module_loading import import_string
 
-from django_jwt_signer.caches import FrameworkCache
+from django_jwt_signer.caches import open_alias
 from django_jwt_signer.consumers import ModelConsumers, UnusableModel, open_consumers
 from jwt_signer_mw.errors import ConfigurationError, Problem
 from jwt_signer_mw.keysets.sealing import Sealing
@@ -19,6 +19,7 @@ from jwt_signer_mw.keysets.store import open_store
 if TYPE_CHECKING:
     from django_jwt_signer.conf import Configured
     from jwt_signer_mw.assembly import Services
+    from jwt_signer_mw.caches import SharedCache
     from jwt_signer_mw.keysets.store import KeysetStore
     from jwt_signer_mw.settings import Settings
 
@@ -70,12 +71,12 @@ def _model_store(url: str | None, encryption_keys: tuple[str, ...]) -> KeysetSto
     return ModelStore(alias, Sealing(encryption_keys))
 
 
-def _open_cache(url: str) -> FrameworkCache:
+def _open_cache(url: str) -> SharedCache:
     alias = url.removeprefix(SCHEME)
     if alias not in project.CACHES:
         text = f"names {alias!r}, which is none of CACHES."
         raise refused("django.E003", "cache", text, f"There are {', '.join(project.CACHES)}.")
-    return FrameworkCache(alias)
+    return open_alias(alias)
 
 
 def _open_consumers(chosen: Any) -> Any:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import URL
 
-from jwt_signer_mw.errors import StoreError
+from jwt_signer_mw.caches.frameworks import FrameworkCache
 from jwt_signer_mw.flows.consumers import CalledConsumers
 from jwt_signer_mw.keysets.sql import open_beside
 from jwt_signer_mw.keysets.store import open_store
@@ -69,43 +68,15 @@ def found_services(app: Flask) -> dict[str, Any]:
     return {} if cache is None or variable_name("cache") in os.environ else {"cache": cache}
 
 
-def _flask_cache(backends: Mapping[Any, Any]) -> FlaskCache | None:
+def open_backend(backend: Any) -> FrameworkCache:
+    """A cache of Flask-Caching as the shared cache of introspection results."""
+    return FrameworkCache(lambda: backend, name="Flask-Caching", prefix=PREFIX)
+
+
+def _flask_cache(backends: Mapping[Any, Any]) -> FrameworkCache | None:
     """The first cache of Flask-Caching, unless it is the one that keeps nothing (its default)."""
     backend = next(iter(backends.values()), None)
-    return None if backend is None or type(backend).__name__ == "NullCache" else FlaskCache(backend)
-
-
-class FlaskCache:
-    """A cache of Flask-Caching as the shared cache of introspection results."""
-
-    blocking = True
-
-    def __init__(self, backend: Any) -> None:
-        self._backend = backend
-
-    def get(self, key: str) -> bytes | None:
-        value = self._call("get", PREFIX + key)
-        return value if isinstance(value, bytes) else None
-
-    def put(self, key: str, value: bytes, seconds: float) -> None:
-        """Rounded down; 0 seconds would mean for ever."""
-        if seconds >= 1:
-            self._call("set", PREFIX + key, value, timeout=int(seconds))
-
-    def delete(self, key: str) -> None:
-        self._call("delete", PREFIX + key)
-
-    def claim(self, key: str, seconds: float) -> bool:
-        return bool(self._call("add", PREFIX + key, b"", timeout=max(1, math.ceil(seconds))))
-
-    def purge(self, _fits: Callable[[bytes], bool]) -> None:
-        """Not every backend of Flask-Caching can be searched."""
-
-    def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
-        try:
-            return getattr(self._backend, method)(*arguments, **options)
-        except Exception as error:  # noqa: BLE001  every backend has errors of its own
-            raise StoreError(f"Flask-Caching does not answer: {type(error).__name__}") from None
+    return None if backend is None or type(backend).__name__ == "NullCache" else open_backend(backend)
 
 
 class LoadedConsumers:
