@@ -15,7 +15,8 @@ from starlette.requests import HTTPConnection
 from jwt_signer_mw import starlette
 from jwt_signer_mw.messages import Identity, TokenIdentity
 from jwt_signer_mw.settings import Settings
-from jwt_signer_mw.starlette import EXCEPTION_HANDLERS, Refused, TokenName, answer_refusal
+from jwt_signer_mw.starlette import EXCEPTION_HANDLERS, Refused, answer_refusal
+from jwt_signer_mw.tokens.demands import TokenName
 
 __all__ = ["EXCEPTION_HANDLERS", "Refused", "TokenScheme", "answer_refusal", "identity", "require_scopes"]
 
@@ -54,7 +55,7 @@ class TokenScheme(SecurityBase):
     @classmethod
     def of(cls, settings: Settings, token: TokenName, *, description: str | None = None) -> "TokenScheme":
         """The scheme for these settings."""
-        header = starlette.settings_of(token, settings).request_header
+        header = getattr(settings, token).request_header
         return cls(token, header=header or "authorization:bearer", description=description)
 
     async def __call__(self, connection: HTTPConnection) -> TokenIdentity:

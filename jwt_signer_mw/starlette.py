@@ -5,7 +5,7 @@ Needs Starlette, which the middleware itself does not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -15,17 +15,13 @@ from jwt_signer_mw.binding.challenge import dress
 from jwt_signer_mw.errors import ScopesInsufficient, TokenMissing
 from jwt_signer_mw.messages import IDENTITY, Identity, TokenIdentity
 from jwt_signer_mw.request.responses import challenges_of, render
-from jwt_signer_mw.settings.issuers import rules_for
-from jwt_signer_mw.tokens.checks import read_scopes
-from jwt_signer_mw.tokens.claims import read_claim
+from jwt_signer_mw.tokens.demands import ScopeDemand, TokenName
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from jwt_signer_mw.errors import Refusal
-    from jwt_signer_mw.settings import ClaimRules, Settings, TokenSettings
-
-TokenName: TypeAlias = Literal["access_token", "channel_token"]
+    from jwt_signer_mw.settings import Settings
 
 
 class Refused(HTTPException):
@@ -70,22 +66,12 @@ def check_scopes(connection: HTTPConnection, *scopes: str, token: TokenName = "a
 
     They are read where the settings say: `{token}_scopes_claim`, or `{token}_introspection_scopes_claim`.
     """
-    found = require_token(connection, token)
-    rules = _rules(_settings(connection), token, found)
-    if not read_scopes(read_claim(found.claims, rules.scopes_claim)).issuperset(scopes):
-        detail = f"the claim {'.'.join(rules.scopes_claim)} lacks a scope of this route"
-        raise Refused(connection, ScopesInsufficient(detail, scope=" ".join(scopes)))
-
-
-def settings_of(token: TokenName, settings: Settings) -> TokenSettings:
-    own: TokenSettings = getattr(settings, token)
-    return own
-
-
-def _rules(settings: Settings, token: TokenName, found: TokenIdentity) -> ClaimRules:
-    """The rules for the payload that was verified: an embedded JWT is one."""
-    introspected = found.source == "introspection"
-    return rules_for(settings_of(token, settings), found.claims, introspected=introspected)
+    require_token(connection, token)
+    if scopes:
+        try:
+            ScopeDemand(token, [" ".join(scopes)]).check(_settings(connection), identity(connection))
+        except ScopesInsufficient as refusal:
+            raise Refused(connection, refusal) from None
 
 
 def _settings(connection: HTTPConnection) -> Settings:
