@@ -8,8 +8,26 @@ from jwt_signer_mw.flows.named import Named
 from jwt_signer_mw.keysets.keyset import public_document
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from jwt_signer_mw.flows.keys import Keyring
     from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.jose import KeySet
+
+
+class SetsOfPolicies:
+    """The key sets of several policies; one that several of them have in one store counts once."""
+
+    def __init__(self, keyrings: Iterable[tuple[Hashable, Keyring]]) -> None:
+        """Each keyring after what tells its store from others."""
+        self._keyrings = tuple(keyrings)
+
+    def sets(self) -> tuple[Named | Remote, ...]:
+        found: dict[object, Named | Remote] = {}
+        for store, keyring in self._keyrings:
+            for keys in keyring.sets():
+                found.setdefault((keys.name, store) if isinstance(keys, Named) else keys, keys)
+        return tuple(found.values())
 
 
 def document_of(keys: Named | Remote) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jwt_signer_mw.asgi import with_body
 from jwt_signer_mw.assembly import Assembly, link_shadows
 from jwt_signer_mw.flows.administration import Administration
-from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.flows.published import SetsOfPolicies
 from jwt_signer_mw.flows.purge import purge_all
 from jwt_signer_mw.gateway.options import DEFAULT
 from jwt_signer_mw.gateway.routing import Router
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from jwt_signer_mw.asgi import Receive, Scope
     from jwt_signer_mw.drivers.asynchronous import AsynchronousDriver
-    from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.gateway.configuration import Configuration
     from jwt_signer_mw.keysets.store import KeysetStore
     from jwt_signer_mw.messages import Decision, Delivery
@@ -165,7 +164,9 @@ class Workshop:
         self._assemblies = assemblies
         self.observers = Observers(one for known in assemblies.values() for one in known.observers.all)
         administration = Administration(
-            AllKeysets(policies),
+            SetsOfPolicies(
+                (id(one.assembly.keyset_store), one.assembly.keyring) for one in policies.values()
+            ),
             default.settings,
             default.clock,
             explain=default.explainer.explain,
@@ -198,21 +199,6 @@ class Workshop:
         if (url, keys) not in self._stores:
             self._stores[url, keys] = open_store(url, encryption_keys=keys)
         return self._stores[url, keys]
-
-
-class AllKeysets:
-    """The key sets of all policies; one that several of them have in one store counts once."""
-
-    def __init__(self, policies: Mapping[str, Policy]) -> None:
-        self._policies = policies
-
-    def sets(self) -> tuple[Named | Remote, ...]:
-        found: dict[object, Named | Remote] = {}
-        for policy in self._policies.values():
-            store = id(policy.assembly.keyset_store)
-            for keys in policy.assembly.keyring.sets():
-                found.setdefault((keys.name, store) if isinstance(keys, Named) else keys.id, keys)
-        return tuple(found.values())
 
 
 NOT_LOOKED_AT = Forward()  # for routes that are exempt

@@ -15,7 +15,7 @@ from django_jwt_signer.http import answer_with
 from django_jwt_signer.marks import DEFAULT, ENDPOINTS, mark
 from django_jwt_signer.passage import passage_of
 from jwt_signer_mw.flows.administration import Administration, AdminRequest
-from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.flows.published import SetsOfPolicies
 from jwt_signer_mw.request.endpoints import HEADERS, MAX_BODY
 from jwt_signer_mw.wsgi import environ_key
 
@@ -26,30 +26,23 @@ if TYPE_CHECKING:
 
     from django_jwt_signer.gate import Gate
     from django_jwt_signer.policy import Policy
-    from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.settings import Settings
 
 
-class AllKeysets:
-    """The key sets of all policies; one that several of them have in one store counts once."""
+def _sets(policies: Iterable[Policy]) -> SetsOfPolicies:
+    return SetsOfPolicies((_store(policy), policy.assembly.keyring) for policy in policies)
 
-    def __init__(self, policies: Iterable[Policy]) -> None:
-        self._policies = tuple(policies)
 
-    def sets(self) -> tuple[Named | Remote, ...]:
-        found: dict[object, Named | Remote] = {}
-        for policy in self._policies:
-            store = policy.settings.keyset_store
-            place = store if isinstance(store, str) else id(store)
-            for keys in policy.assembly.keyring.sets():
-                found.setdefault((keys.name, place) if isinstance(keys, Named) else keys, keys)
-        return tuple(found.values())
+def _store(policy: Policy) -> str | int:
+    """Policies open a store of one URL each for themselves."""
+    store = policy.settings.keyset_store
+    return store if isinstance(store, str) else id(store)
 
 
 @lru_cache(maxsize=1)
 def _administration(gate: Gate) -> Administration:
     default = gate.policies[DEFAULT]
-    sets = AllKeysets(gate.policies.values())
+    sets = _sets(gate.policies.values())
     return Administration(sets, default.settings, default.assembly.clock, purge=gate.purge)
 
 
@@ -57,7 +50,7 @@ def _administration(gate: Gate) -> Administration:
 def _administration_of(policy: Policy, settings: Settings) -> Administration:
     """Of one tenant: what is not its own is not shown, and not touched."""
     purge = policy.pipeline.purge
-    return Administration(AllKeysets([policy]), settings, policy.assembly.clock, purge=purge)
+    return Administration(_sets([policy]), settings, policy.assembly.clock, purge=purge)
 
 
 def key_sets(request: HttpRequest, name: str = "") -> HttpResponse:  # noqa: ARG001

@@ -10,7 +10,7 @@ from flask_jwt_signer.explaining import Explainer
 from flask_jwt_signer.gate import NAME, TAKEN, shown
 from flask_jwt_signer.marks import DEFAULT, EXEMPT, mark
 from jwt_signer_mw.flows.administration import Administration
-from jwt_signer_mw.flows.named import Named
+from jwt_signer_mw.flows.published import SetsOfPolicies
 from jwt_signer_mw.wsgi import WSGIAdministration
 
 if TYPE_CHECKING:
@@ -22,32 +22,20 @@ if TYPE_CHECKING:
 
     from flask_jwt_signer.gate import Gate
     from flask_jwt_signer.policy import Policy
-    from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.settings import Settings
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # the core says which are allowed
 
 
-class AllKeysets:
-    """The key sets of all policies; one that several of them have in one store counts once."""
-
-    def __init__(self, policies: Iterable[Policy]) -> None:
-        self._policies = tuple(policies)
-
-    def sets(self) -> tuple[Named | Remote, ...]:
-        found: dict[object, Named | Remote] = {}
-        for policy in self._policies:
-            for keys in policy.assembly.keyring.sets():
-                store = id(policy.assembly.keyset_store)
-                found.setdefault((keys.name, store) if isinstance(keys, Named) else keys, keys)
-        return tuple(found.values())
+def _sets(policies: Iterable[Policy]) -> SetsOfPolicies:
+    return SetsOfPolicies((id(one.assembly.keyset_store), one.assembly.keyring) for one in policies)
 
 
 def _of_one(policy: Policy, settings: Settings) -> WSGIAdministration:
     """The endpoints of one tenant: what is not its own is not shown, and not touched."""
     assembly = policy.assembly
     purge, explain = policy.pipeline.purge, assembly.explainer.explain
-    sets = AllKeysets([policy])
+    sets = _sets([policy])
     administration = Administration(sets, settings, assembly.clock, explain=explain, purge=purge)
     return WSGIAdministration(policy.driver, administration)
 
@@ -58,7 +46,7 @@ def serve_keysets(app: Flask, gate: Gate) -> None:
     if default.settings.admin_path is None:
         return
     administration = Administration(
-        AllKeysets(gate.policies.values()),
+        _sets(gate.policies.values()),
         default.settings,
         default.assembly.clock,
         explain=Explainer(gate).explain,

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from flask_jwt_signer.marks import Markable
-    from flask_jwt_signer.scopes import TokenName
     from flask_jwt_signer.services import ConsumerLoader
     from jwt_signer_mw.drivers.transport import Transport
     from jwt_signer_mw.errors import Problem
     from jwt_signer_mw.flows.purge import Purged
     from jwt_signer_mw.observing import Observer
     from jwt_signer_mw.settings import Settings
+    from jwt_signer_mw.tokens.demands import TokenName
 
 P = ParamSpec("P")
 T = TypeVar("T")
