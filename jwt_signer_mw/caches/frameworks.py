@@ -37,7 +37,7 @@ class FrameworkCache:
     def claim(self, key: str, seconds: float) -> bool:
         return bool(self._call("add", key, b"", timeout=max(1, math.ceil(seconds))))
 
-    def purge(self, _fits: Callable[[bytes], bool]) -> None:
+    def purge(self, fits: Callable[[bytes], bool]) -> None:
         """Not every one of these can be searched."""
 
     def _call(self, method: str, key: str, *arguments: Any, **options: Any) -> Any:
