@@ -7,8 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-from jwt_signer_mw.algorithms import SLOW
-from jwt_signer_mw.flows.commands import Call
+from jwt_signer_mw.flows.signers import sign
 from jwt_signer_mw.settings.introspecting import PRIVATE_KEY, SECRET_BASIC, SECRET_POST, TLS
 from jwt_signer_mw.wire import dump_json, encode_base64url
 
@@ -64,10 +63,7 @@ class ClientAuth:
         """RFC 7523 section 3: new for each exchange, since a provider takes each `jti` once."""
         key, alg = keys.key or (yield from keys.ready()), self._client.algorithm
         message = f"{self._header(key)}.{self._claims()}".encode("ascii")
-        if alg in SLOW or key.is_elsewhere:
-            signature = yield Call(key.sign, (alg, message), burns=not key.is_elsewhere)
-        else:
-            signature = key.sign(alg, message)
+        signature = yield from sign(key, alg, message)
         keys.used(self._now() + ASSERTION_LIFE)
         return f"{message.decode('ascii')}.{encode_base64url(signature)}"
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from jwt_signer_mw.algorithms import SLOW
 from jwt_signer_mw.binding.guard import written_claims
 from jwt_signer_mw.errors import TokenExpired
-from jwt_signer_mw.flows.commands import Call
+from jwt_signer_mw.flows.signers import sign
 from jwt_signer_mw.tokens.claims import ClaimEdits, decode_values, read_date
 from jwt_signer_mw.tokens.shaping import Shaping
 from jwt_signer_mw.wire import base64url, dump_json
@@ -53,7 +52,6 @@ class Resigner:
 
     def __init__(self, token: TokenSettings, settings: Settings, keys: SigningSource, clock: Clock) -> None:
         self._algorithm = token.signing_algorithm
-        self._burns = token.signing_algorithm in SLOW
         self._issuer = token.issuer
         self._leeway = token.upstream_leeway
         self._leeway_option = f"{token.name}_upstream_leeway"
@@ -84,10 +82,7 @@ class Resigner:
         return Resigned((b"%b.%b" % (message, base64url(signature))).decode("ascii"), until)
 
     def _sign(self, key: Key, message: bytes) -> Flow[bytes]:
-        if self._burns or key.is_elsewhere:
-            call = Call(key.sign, (self._algorithm, message), burns=not key.is_elsewhere)
-            return cast("bytes", (yield call))
-        return key.sign(self._algorithm, message)
+        return sign(key, self._algorithm, message)
 
     def _new_claims(self, examined: Examined, sources: Sources) -> tuple[Claims, float]:
         """And until when they may be said again."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from jwt_signer_mw.algorithms import SLOW
 from jwt_signer_mw.errors import SigningKeyMissing
+from jwt_signer_mw.flows.commands import Call
 from jwt_signer_mw.keysets.lifecycle import MAX_LIFE
 
 if TYPE_CHECKING:
@@ -14,6 +16,13 @@ if TYPE_CHECKING:
     from jwt_signer_mw.flows.named import Named
     from jwt_signer_mw.flows.remote import Remote
     from jwt_signer_mw.jose import Key, KeySet
+
+
+def sign(key: Key, alg: str, message: bytes) -> Flow[bytes]:
+    """The signature; made on a thread where that takes long: RSA burns, a key elsewhere lets wait."""
+    if alg in SLOW or key.is_elsewhere:
+        return cast("bytes", (yield Call(key.sign, (alg, message), burns=not key.is_elsewhere)))
+    return key.sign(alg, message)
 
 
 class NamedSigner:
